@@ -1,0 +1,9 @@
+//! zipkind: a distributed-tracing collector, store and UI, and a drop-in for zipkin-server.
+//!
+//! Spans flow transport → codec → ingest → storage → query → api → ui. Imports go one way:
+//! model, telemetry < codec, storage < ingest, query < web < transport, api < config < server < main
+//! (`tests/tidy.rs` enforces it).
+
+pub mod model;
+pub mod storage;
+pub mod telemetry;

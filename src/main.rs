@@ -1,0 +1,3 @@
+//! The `zipkind` binary.
+
+fn main() {}

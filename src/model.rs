@@ -1,0 +1,21 @@
+//! What a span is, and everything about spans that is a pure function: no I/O, no async, no wire formats.
+//!
+//! Rules come from the observed behaviour of zipkin 3.6 (`docs/ARCHITECTURE.md` names the recordings).
+
+mod address;
+mod batch;
+mod builder;
+mod id;
+mod link;
+mod query;
+mod record;
+mod span;
+
+pub use address::IpText;
+pub use batch::SpanBatch;
+pub use builder::{EndpointBuilder, MissingId, SpanBuilder, cmp_utf16};
+pub use id::{IdError, SpanId, TraceId};
+pub use link::DependencyLink;
+pub use query::QueryRequest;
+pub use record::{CorruptRecord, EndpointRef, SpanRef};
+pub use span::{Annotation, Endpoint, Span, SpanKind};

@@ -1,0 +1,111 @@
+//! Where spans rest: the traits every backend implements, and what goes in and out.
+//!
+//! A backend contains its engine and nothing else. Metrics, timeout and retry are wrappers round the traits; merging, linking
+//! and matching are pure functions of [`model`](crate::model). One conformance suite is stamped on every backend.
+
+mod error;
+mod types;
+
+use async_trait::async_trait;
+
+pub use error::{ErrorKind, StorageError};
+pub use types::{Batch, Capabilities, QueryBudget, SourcePosition, StorageOptions, Stored};
+
+use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
+
+/// The write side.
+#[async_trait]
+pub trait SpanConsumer: Send + Sync {
+    /// Writes each batch whole or not at all, with its source position in the same transaction where there is one.
+    ///
+    /// One result per batch, in order. Writing a span again adds nothing and is not an error. When the future is
+    /// dropped a batch may or may not have been written. `Ok` means as durable as the backend promises.
+    ///
+    /// # Errors
+    /// [`ErrorKind::is_retryable`] tells whether the same batch may be offered again.
+    async fn write(&self, batches: &[Batch]) -> Vec<Result<Stored, StorageError>>;
+
+    /// The stored position of a source: (group, topic, partition). `None` when nothing was ever written with it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] from a store without positions ([`Capabilities::source_positions`]).
+    async fn source_position(
+        &self,
+        group: &str,
+        topic: &str,
+        partition: i32,
+    ) -> Result<Option<SourcePosition>, StorageError>;
+}
+
+/// The read side. Every answer sees each batch whole or not at all, and everything acknowledged before the call.
+#[async_trait]
+pub trait SpanStore: Send + Sync {
+    /// Traces that match, newest first, at most `limit` (strict splitting of a 64-bit group may exceed it, as in zipkin).
+    ///
+    /// Spans of a trace are raw: not merged, in the order of `model::arrival_order`. Rules: `model::search`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Deadline`] and [`ErrorKind::Exhausted`] when the budget ends first.
+    async fn search(&self, request: &QueryRequest, budget: &QueryBudget) -> Result<Vec<SpanBatch>, StorageError>;
+
+    /// The spans of each given trace that exists, in the order asked. Lenient mode ([`StorageOptions::strict_trace_id`]
+    /// off) goes by the low 64 bits: ids that share them give one entry.
+    ///
+    /// # Errors
+    /// As [`SpanStore::search`].
+    async fn traces(&self, ids: &[TraceId], budget: &QueryBudget) -> Result<Vec<SpanBatch>, StorageError>;
+
+    /// Local service names, sorted by UTF-16 code units.
+    async fn service_names(&self) -> Result<Vec<String>, StorageError>;
+
+    /// Span names of a (lower-case) local service, sorted.
+    async fn span_names(&self, service_name: &str) -> Result<Vec<String>, StorageError>;
+
+    /// Remote service names of a (lower-case) local service, sorted.
+    async fn remote_service_names(&self, service_name: &str) -> Result<Vec<String>, StorageError>;
+
+    /// Values seen for one of [`StorageOptions::autocomplete_keys`], sorted; none for any other key.
+    async fn autocomplete_values(&self, key: &str) -> Result<Vec<String>, StorageError>;
+
+    /// Links of all traces with a span in `end_ts_ms - lookback_ms ..= end_ts_ms`, in the order of zipkin's memory store
+    /// (traces by newest key first, links by first insertion).
+    ///
+    /// # Errors
+    /// As [`SpanStore::search`].
+    async fn dependencies(
+        &self,
+        end_ts_ms: i64,
+        lookback_ms: i64,
+        budget: &QueryBudget,
+    ) -> Result<Vec<DependencyLink>, StorageError>;
+}
+
+/// Both sides, and what operations need to know.
+#[async_trait]
+pub trait StorageBackend: SpanConsumer + SpanStore {
+    /// Short lower-case name (`mem`, `sqlite`): label of metrics and logs.
+    fn name(&self) -> &'static str;
+
+    /// Name of the component in `/health` (`InMemoryStorage{}`).
+    fn health_name(&self) -> String;
+
+    /// What the backend can do; the conformance suite holds it to it.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Looks whether the engine answers. Called for each `/health` request.
+    ///
+    /// # Errors
+    /// Why it does not.
+    async fn check(&self) -> Result<(), StorageError>;
+
+    /// Background duty that is due now (retention, views). The server calls it on a timer, one call at a time.
+    ///
+    /// # Errors
+    /// Logged and tried again at the next turn.
+    async fn maintain(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    /// Finishes what is under way and closes files and connections. Nothing is called afterwards.
+    async fn close(&self) {}
+}

@@ -1,0 +1,7 @@
+//! What the process tells about itself: clock, metrics, logs. Knows nothing of spans' content.
+
+mod clock;
+mod collector;
+
+pub use clock::{Clock, SystemClock};
+pub use collector::{CollectorMetrics, TransportMetrics};
