@@ -7,8 +7,10 @@ mod batch;
 mod builder;
 mod id;
 mod link;
+mod order;
 mod query;
 mod record;
+pub mod search;
 mod span;
 
 pub use address::IpText;
@@ -16,6 +18,7 @@ pub use batch::SpanBatch;
 pub use builder::{EndpointBuilder, MissingId, SpanBuilder, cmp_utf16};
 pub use id::{IdError, SpanId, TraceId};
 pub use link::DependencyLink;
+pub use order::arrival_order;
 pub use query::QueryRequest;
 pub use record::{CorruptRecord, EndpointRef, SpanRef};
 pub use span::{Annotation, Endpoint, Span, SpanKind};
