@@ -4,11 +4,15 @@
 //! and matching are pure functions of [`model`](crate::model). One conformance suite is stamped on every backend.
 
 mod error;
+mod memory;
+mod none;
 mod types;
 
 use async_trait::async_trait;
 
 pub use error::{ErrorKind, StorageError};
+pub use memory::{MemoryConfig, MemoryStorage};
+pub use none::NoneStorage;
 pub use types::{Batch, Capabilities, QueryBudget, SourcePosition, StorageOptions, Stored};
 
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
