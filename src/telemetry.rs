@@ -2,6 +2,9 @@
 
 mod clock;
 mod collector;
+pub mod exposition;
+pub mod log;
+pub mod process;
 
 pub use clock::{Clock, SystemClock};
 pub use collector::{CollectorMetrics, TransportMetrics};
