@@ -1,0 +1,8 @@
+//! HTTP layers that transports and the API share. Knows nothing of spans.
+
+pub mod answer;
+pub mod compression;
+pub mod cors;
+pub mod edge;
+pub mod path;
+pub mod request_metrics;
