@@ -5,6 +5,7 @@
 //! (`tests/tidy.rs` enforces it).
 
 pub mod ingest;
+pub mod codec;
 pub mod model;
 pub mod storage;
 pub mod telemetry;
