@@ -1,0 +1,3 @@
+export const file = {
+  title: 'Open a file',
+} as const;

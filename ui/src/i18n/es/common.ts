@@ -1,0 +1,28 @@
+import type { RomanceArea } from '../types';
+
+export const common: RomanceArea<'common'> = {
+  appName: 'Zipkin',
+  skipToContent: 'Ir al contenido',
+  navMain: 'Principal',
+  navSearch: 'Buscar',
+  navMap: 'Mapa de servicios',
+  navFile: 'Abrir un archivo',
+  navSettings: 'Ajustes',
+  bytesOf: '{{received}} de {{total}}',
+  cancel: 'Cancelar',
+  retry: 'Reintentar',
+  close: 'Cerrar',
+  copied: 'Copiado',
+  copyFailed: 'No se pudo copiar',
+  copyDetails: 'Copiar detalles',
+  opensNewTab: '(se abre en otra pestaña)',
+  failedStatus: 'El servidor respondió con el estado {{status}}.',
+  failedStatusReason: 'El servidor respondió con el estado {{status}}: {{reason}}',
+  failedTimeout: 'El servidor no respondió en {{time}}.',
+  failedNetwork: 'No se pudo contactar con el servidor. Puede estar detenido o no hay red.',
+  failedFormat: 'No se pudo leer la respuesta del servidor: {{reason}}',
+  failedSize: 'La respuesta ocupa {{size}}.',
+  notFoundTitle: 'Página inexistente',
+  notFoundText: 'No hay nada de Zipkin en {{path}}.',
+  backToSearch: 'Volver a la búsqueda',
+};

@@ -1,0 +1,5 @@
+import type { RomanceArea } from '../types';
+
+export const map: RomanceArea<'map'> = {
+  title: 'Mapa de servicios',
+};

@@ -1,0 +1,28 @@
+import type { RomanceArea } from '../types';
+
+export const common: RomanceArea<'common'> = {
+  appName: 'Zipkin',
+  skipToContent: 'Aller au contenu',
+  navMain: 'Principal',
+  navSearch: 'Rechercher',
+  navMap: 'Carte des services',
+  navFile: 'Ouvrir un fichier',
+  navSettings: 'Réglages',
+  bytesOf: '{{received}} sur {{total}}',
+  cancel: 'Annuler',
+  retry: 'Réessayer',
+  close: 'Fermer',
+  copied: 'Copié',
+  copyFailed: 'Copie impossible',
+  copyDetails: 'Copier les détails',
+  opensNewTab: '(s’ouvre dans un nouvel onglet)',
+  failedStatus: 'Le serveur a répondu avec le statut {{status}}.',
+  failedStatusReason: 'Le serveur a répondu avec le statut {{status}} : {{reason}}',
+  failedTimeout: 'Le serveur n’a pas répondu en {{time}}.',
+  failedNetwork: 'Le serveur est injoignable. Il est peut-être arrêté, ou le réseau est coupé.',
+  failedFormat: 'La réponse du serveur est illisible : {{reason}}',
+  failedSize: 'La réponse fait {{size}}.',
+  notFoundTitle: 'Page inexistante',
+  notFoundText: 'Zipkin n’a rien à l’adresse {{path}}.',
+  backToSearch: 'Retour à la recherche',
+};

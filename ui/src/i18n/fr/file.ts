@@ -1,0 +1,5 @@
+import type { RomanceArea } from '../types';
+
+export const file: RomanceArea<'file'> = {
+  title: 'Ouvrir un fichier',
+};

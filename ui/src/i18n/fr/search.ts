@@ -1,0 +1,5 @@
+import type { RomanceArea } from '../types';
+
+export const search: RomanceArea<'search'> = {
+  title: 'Rechercher',
+};

@@ -1,0 +1,5 @@
+import type { RomanceArea } from '../types';
+
+export const settings: RomanceArea<'settings'> = {
+  title: 'Réglages',
+};

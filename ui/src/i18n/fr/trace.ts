@@ -1,0 +1,5 @@
+import type { RomanceArea } from '../types';
+
+export const trace: RomanceArea<'trace'> = {
+  title: 'Trace',
+};

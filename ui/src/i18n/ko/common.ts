@@ -1,0 +1,28 @@
+import type { PlainArea } from '../types';
+
+export const common: PlainArea<'common'> = {
+  appName: 'Zipkin',
+  skipToContent: '본문으로 건너뛰기',
+  navMain: '주 메뉴',
+  navSearch: '검색',
+  navMap: '서비스 맵',
+  navFile: '파일 열기',
+  navSettings: '설정',
+  bytesOf: '{{total}} 중 {{received}}',
+  cancel: '취소',
+  retry: '다시 시도',
+  close: '닫기',
+  copied: '복사됨',
+  copyFailed: '복사할 수 없음',
+  copyDetails: '상세 정보 복사',
+  opensNewTab: '(새 탭에서 열림)',
+  failedStatus: '서버가 상태 {{status}}(으)로 응답했습니다.',
+  failedStatusReason: '서버가 상태 {{status}}(으)로 응답했습니다: {{reason}}',
+  failedTimeout: '서버가 {{time}} 안에 응답하지 않았습니다.',
+  failedNetwork: '서버에 연결할 수 없습니다. 서버가 중지되었거나 네트워크가 끊겼을 수 있습니다.',
+  failedFormat: '서버의 응답을 읽을 수 없습니다: {{reason}}',
+  failedSize: '응답 크기는 {{size}}입니다.',
+  notFoundTitle: '없는 페이지',
+  notFoundText: '{{path}}에는 Zipkin 페이지가 없습니다.',
+  backToSearch: '검색으로 돌아가기',
+};

@@ -1,0 +1,5 @@
+import type { PlainArea } from '../types';
+
+export const file: PlainArea<'file'> = {
+  title: '파일 열기',
+};

@@ -1,0 +1,28 @@
+import type { PlainArea } from '../types';
+
+export const common: PlainArea<'common'> = {
+  appName: 'Zipkin',
+  skipToContent: '跳到内容',
+  navMain: '主导航',
+  navSearch: '搜索',
+  navMap: '服务图',
+  navFile: '打开文件',
+  navSettings: '设置',
+  bytesOf: '{{received}} / {{total}}',
+  cancel: '取消',
+  retry: '重试',
+  close: '关闭',
+  copied: '已复制',
+  copyFailed: '无法复制',
+  copyDetails: '复制详情',
+  opensNewTab: '（在新标签页中打开）',
+  failedStatus: '服务器返回状态 {{status}}。',
+  failedStatusReason: '服务器返回状态 {{status}}：{{reason}}',
+  failedTimeout: '服务器在 {{time}} 内没有响应。',
+  failedNetwork: '无法连接服务器。服务器可能已停止，或网络中断。',
+  failedFormat: '无法读取服务器的响应：{{reason}}',
+  failedSize: '响应大小为 {{size}}。',
+  notFoundTitle: '没有此页面',
+  notFoundText: 'Zipkin 在 {{path}} 没有任何内容。',
+  backToSearch: '返回搜索',
+};

@@ -1,0 +1,5 @@
+import type { PlainArea } from '../types';
+
+export const file: PlainArea<'file'> = {
+  title: '打开文件',
+};

@@ -1,0 +1,5 @@
+import type { PlainArea } from '../types';
+
+export const settings: PlainArea<'settings'> = {
+  title: '设置',
+};

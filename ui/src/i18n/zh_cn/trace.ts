@@ -1,0 +1,5 @@
+import type { PlainArea } from '../types';
+
+export const trace: PlainArea<'trace'> = {
+  title: '链路',
+};

@@ -1,0 +1,62 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { formatRaw, parseRaw, type RawSearch } from './address/raw';
+import { basePath } from './api/base';
+import { Layout } from './layout/Layout';
+import { NotFound } from './pages/NotFound';
+
+/** Search parameters stay text here; `address/*` gives them meaning, page by page. */
+const validateSearch = (raw: Record<string, unknown>): RawSearch => raw as RawSearch;
+
+const root = createRootRoute({ component: Layout, notFoundComponent: NotFound, validateSearch });
+const parent = { getParentRoute: () => root };
+
+const search = createRoute({
+  ...parent,
+  path: '/',
+  component: lazyRouteComponent(() => import('./pages/Search'), 'Search'),
+});
+const index = createRoute({
+  ...parent,
+  path: '/index.html',
+  component: lazyRouteComponent(() => import('./pages/Search'), 'Search'),
+});
+const trace = createRoute({
+  ...parent,
+  path: '/traces/$traceId',
+  component: lazyRouteComponent(() => import('./pages/Trace'), 'Trace'),
+});
+const map = createRoute({
+  ...parent,
+  path: '/dependency',
+  component: lazyRouteComponent(() => import('./pages/Map'), 'ServiceMap'),
+});
+const file = createRoute({
+  ...parent,
+  path: '/traceViewer',
+  component: lazyRouteComponent(() => import('./pages/File'), 'File'),
+});
+const settings = createRoute({
+  ...parent,
+  path: '/settings',
+  component: lazyRouteComponent(() => import('./pages/Settings'), 'Settings'),
+});
+
+const routeTree = root.addChildren([search, index, trace, map, file, settings]);
+
+export function makeRouter() {
+  return createRouter({
+    routeTree,
+    basepath: basePath() || '/',
+    parseSearch: parseRaw,
+    stringifySearch: formatRaw,
+    trailingSlash: 'preserve',
+    defaultPreload: 'intent',
+    scrollRestoration: true,
+  });
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof makeRouter>;
+  }
+}

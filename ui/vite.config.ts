@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import react from '@vitejs/plugin-react';
+import type { Plugin } from 'vite';
+import { defineConfig } from 'vitest/config';
+
+/** Where the development server sends the calls that only a running zipkind can answer. */
+const apiBase = process.env.API_BASE ?? 'http://127.0.0.1:9411';
+
+/**
+ * Puts the theme script before the first paint: a classic, blocking script of this origin, because the page's policy
+ * allows neither inline script nor a module that runs after the first frame.
+ */
+function themeBoot(): Plugin {
+  const source = 'src/theme/boot.js';
+  let serving = false;
+  return {
+    name: 'theme-boot',
+    configResolved(config) {
+      serving = config.command === 'serve';
+    },
+    buildStart() {
+      if (serving) return;
+      const code = readFileSync(source, 'utf8')
+        .replace(/^\/\/.*$/gm, '')
+        .trim();
+      this.emitFile({ type: 'asset', name: 'theme.js', source: `${code}\n` });
+    },
+    transformIndexHtml: {
+      order: 'post',
+      handler(html, { bundle }) {
+        const built = Object.values(bundle ?? {}).find(
+          (file) => file.type === 'asset' && file.names.includes('theme.js'),
+        );
+        const src = `/zipkin/${serving ? source : built?.fileName}`;
+        // After <base>: with another base path the server makes the address relative to it.
+        return html.replace('<title>', `<script src="${src}"></script>\n    <title>`);
+      },
+    },
+  };
+}
+
+export default defineConfig(({ command }) => ({
+  base: command === 'serve' ? '/zipkin/' : './',
+  plugins: [react(), themeBoot()],
+  // The server rewrites attributes that begin with ="/zipkin when another base path is set; chunks find each other
+  // relative to themselves.
+  experimental: {
+    renderBuiltUrl(filename, { hostType }) {
+      return hostType === 'html' ? `/zipkin/${filename}` : { relative: true };
+    },
+  },
+  build: {
+    target: ['chrome111', 'edge111', 'firefox119', 'safari16.4'],
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 600,
+  },
+  worker: { format: 'es' },
+  server: { proxy: { '/zipkin/api': apiBase, '/zipkin/config.json': apiBase } },
+  test: {
+    environment: 'happy-dom',
+    include: ['src/**/*.test.{ts,tsx}', 'test/**/*.test.{ts,tsx}'],
+    setupFiles: ['test/setup.ts'],
+    restoreMocks: true,
+  },
+}));
