@@ -4,8 +4,8 @@
 //! model, telemetry < codec, storage < ingest, query < web < transport, api < config < server < main
 //! (`tests/tidy.rs` enforces it).
 
-pub mod ingest;
 pub mod codec;
+pub mod ingest;
 pub mod model;
 pub mod storage;
 pub mod telemetry;

@@ -7,18 +7,26 @@ mod batch;
 mod builder;
 mod id;
 mod link;
+mod linker;
+mod merge;
 mod order;
 mod query;
 mod record;
 pub mod search;
 mod span;
+#[cfg(any(test, feature = "conformance"))]
+pub mod testing;
+mod tree;
 
 pub use address::IpText;
 pub use batch::SpanBatch;
 pub use builder::{EndpointBuilder, MissingId, SpanBuilder, cmp_utf16};
 pub use id::{IdError, SpanId, TraceId};
 pub use link::DependencyLink;
+pub use linker::{Call, DependencyLinker, link_trace};
+pub use merge::{MergedSpan, MergedTrace, merge};
 pub use order::arrival_order;
 pub use query::QueryRequest;
 pub use record::{CorruptRecord, EndpointRef, SpanRef};
 pub use span::{Annotation, Endpoint, Span, SpanKind};
+pub use tree::TraceTree;

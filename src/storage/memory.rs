@@ -10,7 +10,7 @@ use super::{
     Batch, Capabilities, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
     StorageOptions, Stored,
 };
-use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId, search};
+use crate::model::{DependencyLink, DependencyLinker, QueryRequest, SpanBatch, TraceId, search};
 
 const NAME: &str = "mem";
 
@@ -133,12 +133,18 @@ impl SpanStore for MemoryStorage {
 
     async fn dependencies(
         &self,
-        _end_ts_ms: i64,
-        _lookback_ms: i64,
+        end_ts_ms: i64,
+        lookback_ms: i64,
         budget: &QueryBudget,
     ) -> Result<Vec<DependencyLink>, StorageError> {
-        budget.spend(NAME, 0)?;
-        Ok(Vec::new())
+        let index = self.index.read();
+        let mut linker = DependencyLinker::new();
+        for low in index.newest_first(end_ts_ms.saturating_sub(lookback_ms), end_ts_ms, None) {
+            let spans = index.trace(low);
+            budget.spend(NAME, spans.len())?;
+            linker.put_trace(spans.iter());
+        }
+        Ok(linker.into_links())
     }
 }
 
