@@ -70,7 +70,7 @@ impl Collector {
         config: &IngestConfig,
         storage: Arc<dyn StorageBackend>,
         registry: &Registry,
-        budget: &MemoryBudget,
+        budget: MemoryBudget,
     ) -> Result<Self, prometheus::Error> {
         let counters = Arc::new(Counters::register(registry)?);
         budget.register(registry)?;
