@@ -4,5 +4,7 @@ pub mod answer;
 pub mod compression;
 pub mod cors;
 pub mod edge;
+pub mod limits;
 pub mod path;
 pub mod request_metrics;
+pub mod server;
