@@ -18,7 +18,7 @@ mod span;
 pub mod testing;
 mod tree;
 
-pub use address::IpText;
+pub use address::{IpText, ipv4_bytes};
 pub use batch::SpanBatch;
 pub use builder::{EndpointBuilder, MissingId, SpanBuilder, cmp_utf16};
 pub use id::{IdError, SpanId, TraceId};

@@ -32,8 +32,8 @@ impl IpText {
         }
         let bytes = <[u8; 16]>::try_from(bytes).ok()?;
         let (head, tail) = (&bytes[..12], [bytes[12], bytes[13], bytes[14], bytes[15]]);
-        let compatible = head.iter().all(|byte| *byte == 0) && tail != [0, 0, 0, 1] && tail != [0; 4];
-        if compatible {
+        // `::1` is the loopback, every other address below 2^32 the compatible form of an IPv4 one.
+        if head.iter().all(|byte| *byte == 0) && tail != [0, 0, 0, 1] {
             return Some(Self::V4(write_ipv4(tail)));
         }
         Some(Self::V6(write_ipv6(std::net::Ipv6Addr::from(bytes).segments())))
@@ -44,17 +44,35 @@ fn write_ipv4(quad: [u8; 4]) -> String {
     std::net::Ipv4Addr::from(quad).to_string()
 }
 
-/// Four decimal groups 0-255 of one to three digits.
-fn is_dotted_quad(text: &str) -> bool {
-    let mut groups = 0;
-    for group in text.split('.') {
-        groups += 1;
-        let digits = (1..=3).contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_digit());
-        if groups > 4 || !digits || group.parse::<u16>().map_or(true, |value| value > 255) {
-            return false;
+/// The bytes of an IPv4 address as zipkin keeps it, leading zeros allowed. `None` for other text.
+#[must_use]
+pub fn ipv4_bytes(text: &str) -> Option<[u8; 4]> {
+    let mut quad = [0_u8; 4];
+    let (mut group, mut digits, mut value) = (0, 0, 0_u16);
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' if digits < 3 => {
+                value = value * 10 + u16::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 && group < 3 => {
+                quad[group] = u8::try_from(value).ok()?;
+                group += 1;
+                (digits, value) = (0, 0);
+            }
+            _ => return None,
         }
     }
-    groups == 4
+    if group != 3 || digits == 0 {
+        return None;
+    }
+    quad[3] = u8::try_from(value).ok()?;
+    Some(quad)
+}
+
+/// Four decimal groups 0-255 of one to three digits.
+pub(super) fn is_dotted_quad(text: &str) -> bool {
+    ipv4_bytes(text).is_some()
 }
 
 /// `::a.b.c.d` and `::ffff:a.b.c.d`.
@@ -88,5 +106,81 @@ fn write_ipv6(groups: [u16; 8]) -> String {
     match best {
         None => join(&groups),
         Some((from, length)) => format!("{}::{}", join(&groups[..from]), join(&groups[from + length..])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Option<String> {
+        IpText::parse(text).map(|ip| match ip {
+            IpText::V4(text) => format!("ipv4 {text}"),
+            IpText::V6(text) => format!("ipv6 {text}"),
+        })
+    }
+
+    #[test]
+    fn ipv4_text_is_kept_as_written() {
+        for text in ["1.2.3.4", "01.02.03.004", "255.255.255.255", "0.0.0.0"] {
+            assert_eq!(parsed(text), Some(format!("ipv4 {text}")));
+        }
+        for text in
+            ["1.2.3", "256.1.1.1", "1.2.3.4.5", "1..2.3", "1.2.3.", ".1.2.3", "0001.2.3.4", "1.2.3.4 ", "+1.2.3.4", ""]
+        {
+            assert_eq!(parsed(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn dotted_ipv4_inside_ipv6_is_ipv4_but_hex_is_not() {
+        for text in ["::1.2.3.4", "::ffff:1.2.3.4", "::FFFF:1.2.3.4"] {
+            assert_eq!(parsed(text).as_deref(), Some("ipv4 1.2.3.4"), "{text}");
+        }
+        assert_eq!(parsed("::ffff:102:304").as_deref(), Some("ipv6 ::ffff:102:304"));
+    }
+
+    #[test]
+    fn ipv6_text_is_rewritten() {
+        for (text, expected) in [
+            ("2001:DB8:0:0:0:0:0:C001", "2001:db8::c001"),
+            ("2001:0db8::0001", "2001:db8::1"),
+            ("2001:db8:0:1:1:1:1:1", "2001:db8::1:1:1:1:1"),
+            ("a:0:0:b:0:0:c:0", "a::b:0:0:c:0"),
+            ("a:0:b:0:0:c:d:e", "a:0:b::c:d:e"),
+            ("1:2:3:4:5:6:7::", "1:2:3:4:5:6:7::"),
+            ("0:0:0:0:0:0:0:0", "::"),
+            ("::1", "::1"),
+            ("1::", "1::"),
+        ] {
+            assert_eq!(parsed(text), Some(format!("ipv6 {expected}")), "{text}");
+        }
+    }
+
+    #[test]
+    fn scopes_ports_and_names_are_no_addresses() {
+        for text in ["fe80::1%eth0", "1.2.3.4:80", "[::1]:80", "localhost", "::1 ", "1::2::3", ":", "12345::"] {
+            assert_eq!(parsed(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_told_apart_by_length_and_zeros() {
+        let wide = |head: &[u8], tail: [u8; 4]| {
+            let mut bytes = [0; 16];
+            bytes[..head.len()].copy_from_slice(head);
+            bytes[12..].copy_from_slice(&tail);
+            IpText::from_bytes(&bytes)
+        };
+        let v4 = |text: &str| Some(IpText::V4(text.to_owned()));
+        let v6 = |text: &str| Some(IpText::V6(text.to_owned()));
+        assert_eq!(IpText::from_bytes(&[1, 2, 3, 4]), v4("1.2.3.4"));
+        assert_eq!(wide(&[], [1, 2, 3, 4]), v4("1.2.3.4"));
+        assert_eq!(wide(&[], [0, 0, 0, 0]), v4("0.0.0.0"));
+        assert_eq!(wide(&[], [0, 0, 0, 1]), v6("::1"));
+        assert_eq!(wide(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255], [1, 2, 3, 4]), v6("::ffff:102:304"));
+        assert_eq!(wide(&[0x20, 0x01, 0x0d, 0xb8], [0, 0, 0, 1]), v6("2001:db8::1"));
+        assert_eq!(IpText::from_bytes(&[1, 2, 3]), None);
+        assert_eq!(IpText::from_bytes(&[]), None);
     }
 }

@@ -1,7 +1,6 @@
 //! Where fields become a span: zipkin's normalisation rules, applied once, for every codec.
 
-use std::ops::Range;
-
+use super::address::is_dotted_quad;
 use super::record::{flag, put_text, put_var};
 use super::{Endpoint, EndpointRef, IpText, Span, SpanBatch, SpanId, SpanKind, SpanRef, TraceId};
 
@@ -21,11 +20,49 @@ pub struct SpanBuilder {
     pub local_endpoint: EndpointBuilder,
     /// As `local_endpoint`.
     pub remote_endpoint: EndpointBuilder,
+    /// The texts of annotations and tags behind each other. Positions are 32 bits wide, so that a message of many
+    /// tiny tags does not grow in memory: messages are bounded far below 4 GiB.
     text: String,
-    annotations: Vec<(i64, Range<usize>)>,
-    tags: Vec<(Range<usize>, Range<usize>)>,
+    annotations: Vec<AnnotationEntry>,
+    tags: Vec<TagEntry>,
     debug: bool,
     shared: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct AnnotationEntry {
+    timestamp_us: i64,
+    start: u32,
+    length: u32,
+}
+
+/// A key and the value behind it.
+#[derive(Clone, Copy, Debug)]
+struct TagEntry {
+    start: u32,
+    key_length: u32,
+    value_length: u32,
+}
+
+impl AnnotationEntry {
+    fn value<'t>(&self, text: &'t str) -> &'t str {
+        piece(text, self.start, self.length)
+    }
+}
+
+impl TagEntry {
+    fn key<'t>(&self, text: &'t str) -> &'t str {
+        piece(text, self.start, self.key_length)
+    }
+
+    fn value<'t>(&self, text: &'t str) -> &'t str {
+        piece(text, self.start + self.key_length, self.value_length)
+    }
+}
+
+fn piece(text: &str, start: u32, length: u32) -> &str {
+    let start = start as usize;
+    text.get(start..start + length as usize).unwrap_or_default()
 }
 
 /// Identifiers that a span cannot be without. `Display` is zipkin's wording.
@@ -105,15 +142,17 @@ impl SpanBuilder {
 
     /// Adds an annotation; any time, any text.
     pub fn add_annotation(&mut self, timestamp_us: i64, value: &str) {
-        let value = self.keep(value);
-        self.annotations.push((timestamp_us, value));
+        let start = self.text.len() as u32;
+        self.text.push_str(value);
+        self.annotations.push(AnnotationEntry { timestamp_us, start, length: value.len() as u32 });
     }
 
     /// Adds a tag; a later one of the same key wins.
     pub fn add_tag(&mut self, key: &str, value: &str) {
-        let key = self.keep(key);
-        let value = self.keep(value);
-        self.tags.push((key, value));
+        let start = self.text.len() as u32;
+        self.text.push_str(key);
+        self.text.push_str(value);
+        self.tags.push(TagEntry { start, key_length: key.len() as u32, value_length: value.len() as u32 });
     }
 
     /// Marks the span as debug.
@@ -204,20 +243,15 @@ impl SpanBuilder {
         Ok(())
     }
 
-    fn keep(&mut self, text: &str) -> Range<usize> {
-        let start = self.text.len();
-        self.text.push_str(text);
-        start..self.text.len()
-    }
-
     fn sort_annotations(&mut self) {
         if self.annotations.len() < 2 {
             return;
         }
         let text = &self.text;
-        let value = |range: &Range<usize>| &text[range.clone()];
-        self.annotations.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| cmp_utf16(value(&a.1), value(&b.1))));
-        self.annotations.dedup_by(|a, b| a.0 == b.0 && value(&a.1) == value(&b.1));
+        self.annotations.sort_unstable_by(|a, b| {
+            a.timestamp_us.cmp(&b.timestamp_us).then_with(|| cmp_utf16(a.value(text), b.value(text)))
+        });
+        self.annotations.dedup_by(|a, b| a.timestamp_us == b.timestamp_us && a.value(text) == b.value(text));
     }
 
     fn sort_tags(&mut self) {
@@ -225,13 +259,12 @@ impl SpanBuilder {
             return;
         }
         let text = &self.text;
-        let key = |tag: &(Range<usize>, Range<usize>)| &text[tag.0.clone()];
-        self.tags.sort_by(|a, b| cmp_utf16(key(a), key(b)));
-        // The sort is stable, so of equal keys the last one sent stands last and must win.
+        self.tags.sort_unstable_by(|a, b| cmp_utf16(a.key(text), b.key(text)).then(a.start.cmp(&b.start)));
+        // Of equal keys the last one sent stands last and must win.
         self.tags.dedup_by(|later, kept| {
-            let same = key(later) == key(kept);
+            let same = later.key(text) == kept.key(text);
             if same {
-                kept.1 = later.1.clone();
+                *kept = *later;
             }
             same
         });
@@ -263,16 +296,16 @@ impl SpanBuilder {
     fn write_lists(&self, buffer: &mut Vec<u8>) {
         if !self.annotations.is_empty() {
             put_var(buffer, self.annotations.len() as u64);
-            for (timestamp_us, value) in &self.annotations {
-                buffer.extend_from_slice(&timestamp_us.to_le_bytes());
-                put_text(buffer, &self.text[value.clone()]);
+            for annotation in &self.annotations {
+                buffer.extend_from_slice(&annotation.timestamp_us.to_le_bytes());
+                put_text(buffer, annotation.value(&self.text));
             }
         }
         if !self.tags.is_empty() {
             put_var(buffer, self.tags.len() as u64);
-            for (key, value) in &self.tags {
-                put_text(buffer, &self.text[key.clone()]);
-                put_text(buffer, &self.text[value.clone()]);
+            for tag in &self.tags {
+                put_text(buffer, tag.key(&self.text));
+                put_text(buffer, tag.value(&self.text));
             }
         }
     }
@@ -316,7 +349,13 @@ impl EndpointBuilder {
 
     /// Sets the address of whichever family the text is; other text is ignored, as zipkin does.
     pub fn set_ip(&mut self, text: &str) {
-        self.set_ip_text(IpText::parse(text));
+        if is_dotted_quad(text) {
+            // By far the most common form; kept as written, without a string of its own.
+            self.ipv4.clear();
+            self.ipv4.push_str(text);
+        } else {
+            self.set_ip_text(IpText::parse(text));
+        }
     }
 
     /// Sets the address from its 4 or 16 bytes; other lengths are ignored.
@@ -345,7 +384,7 @@ impl EndpointBuilder {
         self.port = endpoint.port.unwrap_or(0);
     }
 
-    fn copy_from_owned(&mut self, endpoint: Option<&Endpoint>) {
+    pub(super) fn copy_from_owned(&mut self, endpoint: Option<&Endpoint>) {
         let Some(endpoint) = endpoint else { return };
         self.set_service_name(endpoint.service_name.as_deref().unwrap_or_default());
         self.set_ip(endpoint.ipv4.as_deref().unwrap_or_default());
@@ -401,3 +440,6 @@ fn push_lower_case(target: &mut String, text: &str) {
         target.push_str(&text.to_lowercase());
     }
 }
+
+#[cfg(test)]
+mod tests;
