@@ -5,8 +5,10 @@
 //! multiple of the message.
 
 pub(crate) mod error;
+mod fault;
 pub(crate) mod json;
 pub mod json_v2;
+pub mod proto3;
 
 pub use error::DecodeError;
 
@@ -109,6 +111,7 @@ fn contains(body: &[u8], text: &[u8]) -> bool {
 pub fn decode(format: Format, body: &[u8], limits: &DecodeLimits) -> Result<SpanBatch, DecodeError> {
     match format {
         Format::JsonV2 => json_v2::decode(body, limits),
+        Format::Proto3 => proto3::decode(body, limits),
         other => Err(DecodeError::NotAList { expected: other }),
     }
 }

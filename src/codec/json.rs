@@ -5,13 +5,13 @@
 //! comments, single quotes, bare names, trailing commas.
 
 mod endpoint;
-mod fault;
 mod number;
+mod place;
 mod reader;
 mod scan;
 mod skip;
 pub(crate) mod write;
 
 pub(crate) use endpoint::read_endpoint;
-pub(crate) use fault::Fault;
+pub(super) use place::{found, place};
 pub(crate) use reader::Reader;

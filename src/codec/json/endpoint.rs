@@ -1,6 +1,7 @@
 //! Endpoints, which both JSON versions write the same way.
 
-use super::{Fault, Reader};
+use super::Reader;
+use crate::codec::fault::Fault;
 use crate::model::EndpointBuilder;
 
 enum Member {

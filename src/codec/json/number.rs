@@ -1,8 +1,8 @@
 //! Numbers: whole ones are what spans hold, but fractions without a rest and numbers in strings are taken too.
 
-use super::Fault;
 use super::reader::{Reader, Text, ends_literal};
 use crate::codec::error::shorten;
+use crate::codec::fault::Fault;
 
 /// Digits that fit into an `i64` whatever they are.
 const DIGITS_SAFE: usize = 18;

@@ -1,6 +1,7 @@
 //! A pull parser over one text in memory: the caller asks for what it wants next.
 
-use super::{Fault, scan};
+use super::scan;
+use crate::codec::fault::Fault;
 
 /// Reads one JSON text. Nothing is allocated except for strings that hold escapes or bytes that are not UTF-8.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Skipping members nobody asked for, without recursion and to a bounded depth.
 
-use super::Fault;
 use super::reader::Reader;
+use crate::codec::fault::Fault;
 
 /// Deepest nesting below an unknown member. Real senders nest a handful of levels.
 const DEPTH_MAX: usize = 255;

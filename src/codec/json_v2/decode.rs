@@ -1,7 +1,8 @@
 //! Reading a list of v2 spans into a batch.
 
 use crate::codec::error::shorten;
-use crate::codec::json::{Fault, Reader, read_endpoint};
+use crate::codec::fault::Fault;
+use crate::codec::json::{Reader, read_endpoint};
 use crate::codec::{DecodeError, DecodeLimits, Format};
 use crate::model::{SpanBatch, SpanBuilder, SpanId, SpanKind, TraceId};
 
