@@ -1,6 +1,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
 import { formatRaw, parseRaw, type RawSearch } from './address/raw';
 import { basePath } from './api/base';
+import { Crash } from './layout/Crash';
 import { Layout } from './layout/Layout';
 import { NotFound } from './pages/NotFound';
 
@@ -50,6 +51,7 @@ export function makeRouter() {
     parseSearch: parseRaw,
     stringifySearch: formatRaw,
     trailingSlash: 'preserve',
+    defaultErrorComponent: Crash,
     defaultPreload: 'intent',
     scrollRestoration: true,
   });

@@ -1,5 +1,8 @@
 import { Outlet } from '@tanstack/react-router';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useConfig } from '../api/config';
+import { DropZone } from './DropZone';
 import { Header } from './Header';
 import styles from './Layout.module.css';
 
@@ -14,7 +17,25 @@ export function Layout() {
         {t('skipToContent')}
       </button>
       <Header />
+      <ConfigNotice />
       <Outlet />
+      <DropZone />
     </>
+  );
+}
+
+/** A failed config.json does not stop the page, but it is told. */
+function ConfigNotice() {
+  const { t } = useTranslation('common');
+  const { failed } = useConfig();
+  const [dismissed, setDismissed] = useState(false);
+  if (!failed || dismissed) return null;
+  return (
+    <div className={styles.notice} role="status">
+      <span>{t('configFailed')}</span>
+      <button type="button" className="button small" onClick={() => setDismissed(true)}>
+        {t('dismiss')}
+      </button>
+    </div>
   );
 }
