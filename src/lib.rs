@@ -5,6 +5,7 @@
 //! (`tests/tidy.rs` enforces it).
 
 pub mod codec;
+pub mod config;
 pub mod ingest;
 pub mod model;
 pub mod storage;

@@ -1,0 +1,177 @@
+//! Fills each part's struct from the rows of the table.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Config;
+use super::reader::Reader;
+use super::sources::EnvSource;
+use super::variables as rows;
+use crate::ingest::{AckMode, IngestConfig, memory_bytes_default};
+use crate::storage::{MemoryConfig, StorageOptions};
+use crate::telemetry::log::{LogConfig, LogLevel};
+
+/// Listening, and the end of the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// Address of everything; `None` for all interfaces, IPv6 and IPv4.
+    pub address: Option<IpAddr>,
+    /// Port of everything; 0 for a free one.
+    pub port: u16,
+    /// How long the end waits for requests under way and waiting spans.
+    pub drain_timeout: Duration,
+    /// Threads that serve requests; `None` for one per processor.
+    pub worker_threads: Option<usize>,
+}
+
+impl ServerConfig {
+    /// The address to bind when one is set.
+    #[must_use]
+    pub fn socket_address(&self) -> Option<SocketAddr> {
+        self.address.map(|address| SocketAddr::new(address, self.port))
+    }
+}
+
+/// Where spans rest.
+#[derive(Clone, Debug)]
+pub struct StorageConfig {
+    /// Which backend.
+    pub kind: StorageKind,
+    /// Settings all backends share.
+    pub options: StorageOptions,
+    /// Settings of the memory store.
+    pub memory: MemoryConfig,
+    /// Directory of the embedded database.
+    pub sqlite_path: PathBuf,
+    /// Time between two rounds of background work.
+    pub maintain_interval: Duration,
+    /// How long one write may take.
+    pub write_timeout: Duration,
+}
+
+/// The backends that can be chosen (`STORAGE_TYPE`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StorageKind {
+    /// The durable embedded database.
+    Sqlite,
+    /// Memory only.
+    Mem,
+    /// Nowhere.
+    None,
+}
+
+/// Reads all parts. What cannot be read is a problem of the reader, and the result is then thrown away.
+pub(super) fn read(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<String>) -> Config {
+    let server = server(reader);
+    let log = log(reader, notes);
+    let storage = storage(reader, env, notes);
+    let ingest = ingest(reader);
+    let ingest_memory_bytes = match reader.bytes_if_set(&rows::INGEST_MEMORY_BYTES, 1 << 20) {
+        Some(bytes) => bytes,
+        None => reader.preset(&rows::INGEST_MEMORY_BYTES, memory_bytes_default()),
+    };
+    Config { server, log, storage, ingest, ingest_memory_bytes, settings: Vec::new(), notes: Vec::new() }
+}
+
+fn server(reader: &mut Reader) -> ServerConfig {
+    ServerConfig {
+        port: reader.number(&rows::QUERY_PORT, 0..=u16::MAX),
+        address: reader.text(&rows::SERVER_ADDRESS).and_then(|text| match text.parse() {
+            Ok(address) => Some(address),
+            Err(_) => {
+                reader.problem("SERVER_ADDRESS", format!("\"{text}\" is not an IP address"));
+                None
+            }
+        }),
+        drain_timeout: reader.duration(&rows::SERVER_DRAIN_TIMEOUT),
+        worker_threads: reader.number_if_set(&rows::SERVER_WORKER_THREADS, 1..=1024),
+    }
+}
+
+fn log(reader: &mut Reader, notes: &mut Vec<String>) -> LogConfig {
+    let format = reader.parsed(&rows::LOG_FORMAT).unwrap_or_default();
+    let level = reader.parsed(&rows::LOG_LEVEL).unwrap_or(LogConfig::default().level);
+    let mut targets = Vec::new();
+    for (category, level) in reader.family(&rows::LOGGING_LEVEL, str::parse::<LogLevel>) {
+        match log_target(&category) {
+            Some(target) => targets.push((target, level)),
+            None => notes.push(format!("logging.level.{category} has no effect: there is no such part in this server")),
+        }
+    }
+    LogConfig { format, level, targets }
+}
+
+/// The module that a category of zipkin's, or of ours, means.
+fn log_target(category: &str) -> Option<String> {
+    let path = category.to_ascii_lowercase().replace('.', "::");
+    match path.split("::").next()? {
+        "zipkin" | "zipkin2" => Some("zipkind".to_owned()),
+        "zipkind" => Some(path),
+        _ => None,
+    }
+}
+
+fn storage(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<String>) -> StorageConfig {
+    let kind = match reader.choice(&rows::STORAGE_TYPE) {
+        Some("mem") => StorageKind::Mem,
+        Some("none") => StorageKind::None,
+        _ => StorageKind::Sqlite,
+    };
+    if reader.is_set(&rows::MEM_MAX_SPANS) && !reader.is_set(&rows::STORAGE_TYPE) {
+        notes.push(
+            "MEM_MAX_SPANS is set without STORAGE_TYPE=mem: spans go to the durable store (sqlite), not to memory"
+                .to_owned(),
+        );
+    }
+    let options = StorageOptions {
+        strict_trace_id: reader.flag(&rows::STRICT_TRACE_ID),
+        search_enabled: reader.flag(&rows::SEARCH_ENABLED),
+        autocomplete_keys: reader.list(&rows::AUTOCOMPLETE_KEYS),
+        service_names_max: reader.number(&rows::STORAGE_SERVICE_NAMES_MAX, 1..=10_000_000),
+        names_per_service_max: reader.number(&rows::STORAGE_NAMES_PER_SERVICE_MAX, 1..=10_000_000),
+    };
+    let memory = MemoryConfig {
+        spans_max: reader.number(&rows::MEM_MAX_SPANS, 1..=usize::MAX),
+        bytes_max: reader.bytes(&rows::MEM_MAX_BYTES, 1 << 20),
+    };
+    StorageConfig {
+        kind,
+        options,
+        memory,
+        sqlite_path: sqlite_path(reader, env),
+        maintain_interval: reader.duration(&rows::RETENTION_INTERVAL).max(Duration::from_millis(100)),
+        write_timeout: reader.duration(&rows::STORAGE_WRITE_TIMEOUT),
+    }
+}
+
+fn sqlite_path(reader: &mut Reader, env: &dyn EnvSource) -> PathBuf {
+    if reader.is_set(&rows::SQLITE_PATH) {
+        return PathBuf::from(reader.text(&rows::SQLITE_PATH).unwrap_or_default());
+    }
+    let data_home = env.get("XDG_DATA_HOME").filter(|home| !home.is_empty());
+    let path = data_home.map_or_else(|| PathBuf::from("/var/lib/zipkind"), |home| PathBuf::from(home).join("zipkind"));
+    reader.preset(&rows::SQLITE_PATH, path.display());
+    path
+}
+
+fn ingest(reader: &mut Reader) -> IngestConfig {
+    let ack = match reader.choice(&rows::COLLECTOR_ACK) {
+        Some("accepted") => AckMode::Accepted,
+        _ => AckMode::Stored,
+    };
+    IngestConfig {
+        sample_rate: reader.number(&rows::COLLECTOR_SAMPLE_RATE, 0.0..=1.0),
+        ack,
+        lanes: reader.number_if_set(&rows::INGEST_LANES, 1..=1024).unwrap_or(0),
+        lane_messages_max: reader.number(&rows::INGEST_LANE_MESSAGES_MAX, 1..=10_000_000),
+        lane_bytes_max: reader.bytes(&rows::INGEST_LANE_BYTES_MAX, 1 << 16),
+        batch_spans_max: reader.number(&rows::INGEST_BATCH_SPANS_MAX, 1..=10_000_000),
+        batch_bytes_max: reader.bytes(&rows::INGEST_BATCH_BYTES_MAX, 1 << 10),
+        linger: reader.duration(&rows::INGEST_LINGER),
+        queue_wait: reader.duration(&rows::COLLECTOR_QUEUE_WAIT),
+        lane_wait: reader.duration(&rows::INGEST_LANE_WAIT),
+        write_timeout: reader.duration(&rows::STORAGE_WRITE_TIMEOUT),
+        retry_after: reader.duration(&rows::COLLECTOR_RETRY_AFTER),
+    }
+}

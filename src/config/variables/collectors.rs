@@ -1,0 +1,26 @@
+//! Which ways in are open.
+
+use super::Effect::{Nothing, Used};
+use super::Kind::{Flag, Number};
+use super::Preset::Text as Is;
+
+const NOT_BUILT: super::Effect = Nothing("this version has no such collector");
+
+super::variables! {
+    COLLECTOR_SAMPLE_RATE: Number, Is("1.0"), Used, ["COLLECTOR_SAMPLE_RATE"], "zipkin.collector.sample-rate",
+        "share of traces that are kept, 0 to 1; spans with the debug flag are always kept";
+    COLLECTOR_HTTP_ENABLED: Flag, Is("true"), Used, ["COLLECTOR_HTTP_ENABLED", "HTTP_COLLECTOR_ENABLED"], "zipkin.collector.http.enabled",
+        "take spans over HTTP";
+    COLLECTOR_GRPC_ENABLED: Flag, Is("true"), NOT_BUILT, ["COLLECTOR_GRPC_ENABLED"], "zipkin.collector.grpc.enabled",
+        "take spans over gRPC";
+    COLLECTOR_KAFKA_ENABLED: Flag, Is("true"), NOT_BUILT, ["COLLECTOR_KAFKA_ENABLED"], "zipkin.collector.kafka.enabled",
+        "take spans from Kafka when there is an address";
+    COLLECTOR_RABBITMQ_ENABLED: Flag, Is("true"), NOT_BUILT, ["COLLECTOR_RABBITMQ_ENABLED"], "zipkin.collector.rabbitmq.enabled",
+        "take spans from RabbitMQ when there is an address";
+    COLLECTOR_ACTIVEMQ_ENABLED: Flag, Is("true"), NOT_BUILT, ["COLLECTOR_ACTIVEMQ_ENABLED"], "zipkin.collector.activemq.enabled",
+        "take spans from ActiveMQ when there is an address";
+    COLLECTOR_PULSAR_ENABLED: Flag, Is("true"), NOT_BUILT, ["COLLECTOR_PULSAR_ENABLED"], "zipkin.collector.pulsar.enabled",
+        "take spans from Pulsar when there is an address";
+    COLLECTOR_SCRIBE_ENABLED: Flag, Is("false"), NOT_BUILT, ["COLLECTOR_SCRIBE_ENABLED", "SCRIBE_ENABLED"], "zipkin.collector.scribe.enabled",
+        "take spans over Scribe";
+}

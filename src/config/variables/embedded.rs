@@ -1,0 +1,33 @@
+//! Which storage, and the embedded ones.
+
+use super::Effect::{Nothing, Used};
+use super::Kind::{Bytes, Choice, Duration, Flag, List, Number, Text};
+use super::Preset::{Computed, Text as Is, Unset};
+use super::TimeUnit::{Milliseconds, Seconds};
+
+super::variables! {
+    STORAGE_TYPE: Choice("sqlite, mem, none"), Is("sqlite"), Used, ["STORAGE_TYPE"], "zipkin.storage.type",
+        "where spans rest: a durable embedded database, memory only, or nowhere";
+    STRICT_TRACE_ID: Flag, Is("true"), Used, ["STRICT_TRACE_ID"], "zipkin.storage.strict-trace-id",
+        "traces have equal ids of 128 bits; false: equal low 64 bits";
+    AUTOCOMPLETE_KEYS: List, Unset, Used, ["AUTOCOMPLETE_KEYS"], "zipkin.storage.autocomplete-keys",
+        "tag keys whose values the UI offers";
+    AUTOCOMPLETE_TTL: Duration(Milliseconds), Is("3600000"), Nothing("values are kept exactly, without a cache that expires"), ["AUTOCOMPLETE_TTL"], "zipkin.storage.autocomplete-ttl",
+        "time during which a value is not written again";
+    AUTOCOMPLETE_CARDINALITY: Number, Is("20000"), Nothing("values are kept exactly, without a cache of limited size"), [], "zipkin.storage.autocomplete-cardinality",
+        "size of that cache";
+    MEM_MAX_SPANS: Number, Is("500000"), Used, ["MEM_MAX_SPANS"], "zipkin.storage.mem.max-spans",
+        "memory store: most spans kept; the oldest traces go first";
+    MEM_MAX_BYTES: Bytes, Is("1GiB"), Used, ["MEM_MAX_BYTES"], "zipkind.storage.mem.max-bytes",
+        "memory store: most bytes kept; the oldest traces go first";
+    SQLITE_PATH: Text, Computed("$XDG_DATA_HOME/zipkind, else /var/lib/zipkind"), Used, ["SQLITE_PATH"], "zipkind.storage.sqlite.path",
+        "directory of the embedded database";
+    SQLITE_SYNCHRONOUS: Choice("full, normal"), Is("full"), Used, ["SQLITE_SYNCHRONOUS"], "zipkind.storage.sqlite.synchronous",
+        "full: what was acknowledged survives a loss of power; normal: the last moments may not";
+    RETENTION_MAX_AGE: Duration(Seconds), Is("7d"), Used, ["RETENTION_MAX_AGE"], "zipkind.retention.max-age",
+        "older traces are removed, 0 for never";
+    RETENTION_MAX_BYTES: Bytes, Computed("half of what is free on the disk at start, with the database's own size"), Used, ["RETENTION_MAX_BYTES"], "zipkind.retention.max-bytes",
+        "largest size of the database; the oldest traces go first";
+    RETENTION_INTERVAL: Duration(Seconds), Is("30s"), Used, ["RETENTION_INTERVAL"], "zipkind.retention.interval",
+        "time between two rounds of removal";
+}
