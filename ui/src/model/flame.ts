@@ -28,7 +28,7 @@ export interface Flame {
 export function flameByTime(layout: Layout, times: Times): Flame {
   const n = layout.rowCount;
   const start = effectiveStarts(layout, times);
-  const width = layout.duration.map((d) => (d > 0 ? d : 0));
+  const width = layout.duration.map((d) => d || 0);
   const order = Int32Array.from({ length: n }, (_, i) => i).sort((a, b) => start[a]! - start[b]! || a - b);
   const lanes = new Lanes(n);
   const y = new Int32Array(n);
@@ -64,7 +64,7 @@ function effectiveStarts(layout: Layout, times: Times): Float64Array {
     const own = times.start[row]!;
     const parent = layout.parent[row]!;
     const least = parent < 0 ? 0 : start[parent]!;
-    start[row] = own > least ? own : least;
+    start[row] = Number.isNaN(own) ? least : Math.max(own, least);
   }
   return start;
 }

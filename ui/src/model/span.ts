@@ -1,39 +1,12 @@
-/** A span as zipkin's v2 JSON carries it. Every member but the ids may be absent. */
-export interface Endpoint {
-  serviceName?: string;
-  ipv4?: string;
-  ipv6?: string;
-  port?: number;
-}
+import type { JsonEndpoint, JsonSpan } from './types';
 
+export type Span = JsonSpan;
+export type Endpoint = JsonEndpoint;
+export type SpanKind = NonNullable<JsonSpan['kind']>;
 /** A fact at one moment; `timestamp` in epoch microseconds. */
-export interface Annotation {
-  timestamp: number;
-  value: string;
-}
-
-export type SpanKind = 'CLIENT' | 'SERVER' | 'PRODUCER' | 'CONSUMER';
-
+export type Annotation = NonNullable<JsonSpan['annotations']>[number];
 /** Tags are data: look them up with `Object.hasOwn`, since a key may be `__proto__`. */
 export type Tags = Readonly<Record<string, string>>;
-
-export interface Span {
-  traceId: string;
-  id: string;
-  parentId?: string;
-  kind?: SpanKind;
-  name?: string;
-  /** Epoch microseconds. */
-  timestamp?: number;
-  /** Microseconds. */
-  duration?: number;
-  localEndpoint?: Endpoint;
-  remoteEndpoint?: Endpoint;
-  annotations?: Annotation[];
-  tags?: Tags;
-  debug?: boolean;
-  shared?: boolean;
-}
 
 export const NO_TAGS: Tags = Object.freeze(Object.create(null) as Record<string, string>);
 export const NO_ANNOTATIONS: readonly Annotation[] = Object.freeze([]);

@@ -3,6 +3,8 @@ import type { Span, SpanKind } from './span';
 
 export const hex = (n: number): string => n.toString(16).padStart(16, '0');
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 export interface SpanSketch extends Partial<Span> {
   service?: string;
   ip?: string;
@@ -15,7 +17,7 @@ export function span(
   from: number,
   duration: number,
   more: SpanSketch = {},
-): Span {
+): Mutable<Span> {
   const { service = 'shop', ip, ...rest } = more;
   return {
     traceId: hex(1),

@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, it } from 'vitest';
 import { layOut, readTrace } from './build';
 import { FLAG_ASYNC, type Layout } from './layout';
@@ -113,7 +114,7 @@ describe('self time', () => {
 });
 
 function scaled(one: Span, factor: number): Span {
-  const result = { ...one };
+  const result: { -readonly [K in keyof Span]: Span[K] } = { ...one };
   if (result.duration !== undefined) result.duration = Math.max(1, Math.round(result.duration * factor));
   if (result.timestamp !== undefined)
     result.timestamp = 1_000 + Math.round((result.timestamp - 1_795_200_000_000_000) * factor);
