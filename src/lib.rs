@@ -8,6 +8,7 @@ pub mod codec;
 pub mod config;
 pub mod ingest;
 pub mod model;
+pub mod query;
 pub mod storage;
 pub mod telemetry;
 pub mod web;
