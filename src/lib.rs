@@ -4,6 +4,7 @@
 //! model, telemetry < codec, storage < ingest, query < web < transport, api < config < server < main
 //! (`tests/tidy.rs` enforces it).
 
+pub mod api;
 pub mod codec;
 pub mod config;
 pub mod ingest;

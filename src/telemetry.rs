@@ -3,8 +3,10 @@
 mod clock;
 mod collector;
 pub mod exposition;
+mod health;
 pub mod log;
 pub mod process;
 
 pub use clock::{Clock, SystemClock};
 pub use collector::{CollectorMetrics, TransportMetrics};
+pub use health::HealthComponent;
