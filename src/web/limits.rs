@@ -61,8 +61,10 @@ pub struct BodyLimits {
     pub zstd_window_log_max: u32,
     /// Bodies of at most this many bytes are inflated and decoded where they were read, larger ones on a thread for work.
     pub inline_bytes_max: usize,
-    /// Most bodies of the process inflated at once; 0 = one per core.
-    pub inflating_max: usize,
+    /// Most large bodies of the process that are inflated or decoded at once; 0 = one per core.
+    pub work_max: usize,
+    /// How long a large body waits for its turn.
+    pub work_wait: Duration,
 }
 
 impl Default for BodyLimits {
@@ -75,7 +77,8 @@ impl Default for BodyLimits {
             memory_wait: Duration::from_secs(2),
             zstd_window_log_max: 23,
             inline_bytes_max: 256 << 10,
-            inflating_max: 0,
+            work_max: 0,
+            work_wait: Duration::from_secs(10),
         }
     }
 }
