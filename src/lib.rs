@@ -12,4 +12,5 @@ pub mod model;
 pub mod query;
 pub mod storage;
 pub mod telemetry;
+pub mod transport;
 pub mod web;
