@@ -8,7 +8,6 @@ pub(crate) mod error;
 mod fault;
 pub(crate) mod json;
 pub mod json_v2;
-pub mod otlp;
 pub mod proto3;
 
 pub use error::DecodeError;

@@ -20,8 +20,13 @@ pub use parts::{ServerConfig, StorageConfig, StorageKind};
 pub use secret::Secret;
 pub use sources::{EnvSource, ProcessEnv};
 
+use crate::api::ApiConfig;
+use crate::codec::DecodeLimits;
 use crate::ingest::IngestConfig;
+use crate::query::QueryConfig;
 use crate::telemetry::log::LogConfig;
+use crate::web::edge::EdgeConfig;
+use crate::web::limits::{BodyLimits, ServerLimits};
 use reader::Reader;
 use variables::{Effect, Preset};
 
@@ -38,6 +43,20 @@ pub struct Config {
     pub ingest: IngestConfig,
     /// Most bytes of all messages under way.
     pub ingest_memory_bytes: usize,
+    /// What a connection may cost.
+    pub limits: ServerLimits,
+    /// What a request body may cost.
+    pub body: BodyLimits,
+    /// What a message may cost to decode.
+    pub decode: DecodeLimits,
+    /// The HTTP collector is on.
+    pub http_collector_enabled: bool,
+    /// The read side.
+    pub query: QueryConfig,
+    /// What is served, and what the UI is told.
+    pub api: ApiConfig,
+    /// The layers all routes share.
+    pub edge: EdgeConfig,
     /// Effective values, to be logged.
     pub settings: Vec<Setting>,
     /// What is set and has no effect, and other things someone should know: a line each.
@@ -83,6 +102,31 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.name, self.reason)
+    }
+}
+
+impl fmt::Display for Examined {
+    /// A line for each value, with what set it where that is not the default; then notes, then problems.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Setting { name, value, source } in &self.settings {
+            writeln!(
+                f,
+                "{name}={value}{}",
+                if source == reader::DEFAULT { String::new() } else { format!("  # {source}") }
+            )?;
+        }
+        for note in &self.notes {
+            writeln!(f, "note: {note}")?;
+        }
+        match &self.outcome {
+            Ok(_) => writeln!(f, "the configuration is right"),
+            Err(errors) => {
+                for problem in &errors.0 {
+                    writeln!(f, "problem: {problem}")?;
+                }
+                Ok(())
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ pub mod config;
 pub mod ingest;
 pub mod model;
 pub mod query;
+pub mod server;
 pub mod storage;
 pub mod telemetry;
 pub mod transport;

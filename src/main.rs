@@ -1,3 +1,45 @@
-//! The `zipkind` binary.
+//! The `zipkind` binary: reads the configuration, starts the server, ends it on a signal.
 
-fn main() {}
+use std::io::Write;
+use std::process::ExitCode;
+
+use zipkind::config::{CommandLine, Config, Examined, ProcessEnv};
+use zipkind::server;
+
+/// What stops a start: a wrong configuration, a store that does not open, a port that is taken.
+const EXIT_NOT_STARTED: u8 = 1;
+
+fn main() -> ExitCode {
+    let command_line = match CommandLine::parse(std::env::args_os()) {
+        Ok(command_line) => command_line,
+        Err(error) => {
+            // Help and version come here too, for standard output; nobody may be reading.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(EXIT_NOT_STARTED) } else { ExitCode::SUCCESS };
+        }
+    };
+    let directory = std::env::current_dir().unwrap_or_default();
+    let examined = Config::examine(&command_line.properties, &ProcessEnv, &directory);
+    if command_line.check_config {
+        let _ = write!(std::io::stdout(), "{examined}");
+        return if examined.outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NOT_STARTED) };
+    }
+    start(examined)
+}
+
+fn start(examined: Examined) -> ExitCode {
+    let config = match examined.outcome {
+        Ok(config) => config,
+        Err(errors) => {
+            let _ = writeln!(std::io::stderr(), "the configuration is wrong:\n{errors}");
+            return ExitCode::from(EXIT_NOT_STARTED);
+        }
+    };
+    match server::run_until_signal(config) {
+        Ok(ending) => ending.exit_code(),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "zipkind did not start: {error:#}");
+            ExitCode::from(EXIT_NOT_STARTED)
+        }
+    }
+}

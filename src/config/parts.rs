@@ -8,9 +8,15 @@ use super::Config;
 use super::reader::Reader;
 use super::sources::EnvSource;
 use super::variables as rows;
+use crate::api::{ApiConfig, UiConfig};
+use crate::codec::DecodeLimits;
 use crate::ingest::{AckMode, IngestConfig, memory_bytes_default};
+use crate::query::QueryConfig;
 use crate::storage::{MemoryConfig, StorageOptions};
 use crate::telemetry::log::{LogConfig, LogLevel};
+use crate::web::cors::AllowedOrigins;
+use crate::web::edge::EdgeConfig;
+use crate::web::limits::{BodyLimits, ServerLimits};
 
 /// Listening, and the end of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,17 +67,112 @@ pub enum StorageKind {
     None,
 }
 
+impl StorageKind {
+    /// As in `STORAGE_TYPE`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Mem => "mem",
+            Self::None => "none",
+        }
+    }
+}
+
 /// Reads all parts. What cannot be read is a problem of the reader, and the result is then thrown away.
 pub(super) fn read(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<String>) -> Config {
     let server = server(reader);
     let log = log(reader, notes);
     let storage = storage(reader, env, notes);
+    let query = query(reader, &storage.options);
+    let api = api(reader);
     let ingest = ingest(reader);
     let ingest_memory_bytes = match reader.bytes_if_set(&rows::INGEST_MEMORY_BYTES, 1 << 20) {
         Some(bytes) => bytes,
         None => reader.preset(&rows::INGEST_MEMORY_BYTES, memory_bytes_default()),
     };
-    Config { server, log, storage, ingest, ingest_memory_bytes, settings: Vec::new(), notes: Vec::new() }
+    Config {
+        server,
+        log,
+        storage,
+        ingest,
+        ingest_memory_bytes,
+        limits: server_limits(reader),
+        body: body_limits(reader),
+        decode: DecodeLimits { spans_max: reader.number(&rows::COLLECTOR_MESSAGE_SPANS_MAX, 1..=100_000_000) },
+        http_collector_enabled: reader.flag(&rows::COLLECTOR_HTTP_ENABLED),
+        query,
+        api,
+        edge: EdgeConfig {
+            allowed_origins: AllowedOrigins::parse(&reader.text(&rows::QUERY_ALLOWED_ORIGINS).unwrap_or_default()),
+        },
+        settings: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+fn query(reader: &mut Reader, options: &StorageOptions) -> QueryConfig {
+    QueryConfig {
+        search_enabled: options.search_enabled,
+        timeout: reader.duration_unless_zero(&rows::QUERY_TIMEOUT),
+        lookback_default_ms: milliseconds(reader.duration(&rows::QUERY_LOOKBACK)),
+        spans_read_max: reader.number(&rows::QUERY_SPANS_MAX, 1..=u64::MAX),
+        autocomplete_keys: options.autocomplete_keys.clone(),
+    }
+}
+
+fn api(reader: &mut Reader) -> ApiConfig {
+    let query_enabled = reader.flag(&rows::QUERY_ENABLED);
+    ApiConfig {
+        query_enabled,
+        ui_enabled: reader.flag_or(&rows::UI_ENABLED, query_enabled),
+        names_max_age: reader.duration(&rows::QUERY_NAMES_CACHE),
+        ui: ui(reader),
+    }
+}
+
+fn ui(reader: &mut Reader) -> UiConfig {
+    UiConfig {
+        environment: reader.text(&rows::UI_ENVIRONMENT).unwrap_or_default(),
+        query_limit: reader.number(&rows::UI_QUERY_LIMIT, 1..=i32::MAX),
+        default_lookback_ms: milliseconds(reader.duration(&rows::UI_DEFAULT_LOOKBACK)),
+        logs_url: reader.text(&rows::UI_LOGS_URL),
+        support_url: reader.text(&rows::UI_SUPPORT_URL),
+        archive_post_url: reader.text(&rows::UI_ARCHIVE_POST_URL),
+        archive_url: reader.text(&rows::UI_ARCHIVE_URL),
+        dependency_enabled: reader.flag(&rows::UI_DEPENDENCY_ENABLED),
+        dependency_low_error_rate: reader.number(&rows::UI_DEPENDENCY_LOW_ERROR_RATE, 0.0..=1.0),
+        dependency_high_error_rate: reader.number(&rows::UI_DEPENDENCY_HIGH_ERROR_RATE, 0.0..=1.0),
+        base_path: reader.text(&rows::UI_BASEPATH).unwrap_or_default(),
+        link_patterns: reader.json(&rows::UI_LINK_PATTERNS).unwrap_or_default(),
+        trace_bytes_max: reader.bytes(&rows::UI_TRACE_BYTES_MAX, 1) as u64,
+        frame_ancestors: reader.text(&rows::UI_FRAME_ANCESTORS).unwrap_or_default(),
+    }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn server_limits(reader: &mut Reader) -> ServerLimits {
+    ServerLimits {
+        connections_max: reader.number(&rows::HTTP_CONNECTIONS_MAX, 1..=10_000_000),
+        head_bytes_max: reader.bytes(&rows::HTTP_HEAD_BYTES_MAX, 8 << 10),
+        head_timeout: reader.duration(&rows::HTTP_HEAD_TIMEOUT),
+        idle_timeout: reader.duration(&rows::HTTP_IDLE_TIMEOUT),
+        write_timeout: reader.duration(&rows::HTTP_WRITE_TIMEOUT),
+        ..ServerLimits::default()
+    }
+}
+
+fn body_limits(reader: &mut Reader) -> BodyLimits {
+    BodyLimits {
+        wire_bytes_max: reader.bytes(&rows::HTTP_BODY_BYTES_MAX, 1 << 10),
+        inflated_bytes_max: reader.bytes(&rows::HTTP_INFLATED_BYTES_MAX, 1 << 10),
+        timeout: reader.duration(&rows::HTTP_BODY_TIMEOUT),
+        memory_wait: reader.duration(&rows::COLLECTOR_QUEUE_WAIT),
+        ..BodyLimits::default()
+    }
 }
 
 fn server(reader: &mut Reader) -> ServerConfig {

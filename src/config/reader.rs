@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use super::secret::without_passwords;
 use super::sources::{Found, key};
 use super::variables::{Kind, Preset, Variable};
@@ -99,6 +101,11 @@ impl Reader {
     /// Any type that reads itself.
     pub(super) fn parsed<T: FromStr<Err = String>>(&mut self, variable: &Variable) -> Option<T> {
         self.read(variable, T::from_str)
+    }
+
+    /// A value written in JSON.
+    pub(super) fn json<T: DeserializeOwned>(&mut self, variable: &Variable) -> Option<T> {
+        self.read(variable, |text| serde_json::from_str(text).map_err(|error| format!("is not understood: {error}")))
     }
 
     /// The properties of a family that are set, by the rest of their name. What cannot be read is a problem.

@@ -166,6 +166,3 @@ impl StorageBackend for MemoryStorage {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

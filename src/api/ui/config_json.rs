@@ -1,6 +1,6 @@
 //! Settings of the browser UI: zipkin's `config.json` to the byte, and ours in an element of the index page.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::web::answer;
 
@@ -59,7 +59,8 @@ impl Default for UiConfig {
 }
 
 /// A link that the UI offers beside a tag.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LinkPattern {
     /// Key of the tag.
     pub tag: String,

@@ -16,6 +16,10 @@ super::variables! {
         "how long a client may take to send a request head";
     HTTP_BODY_TIMEOUT: Duration(Milliseconds), Is("30s"), Used, ["HTTP_BODY_TIMEOUT"], "zipkind.http.body-timeout",
         "how long a client may take to send a body";
+    HTTP_IDLE_TIMEOUT: Duration(Milliseconds), Is("60s"), Used, ["HTTP_IDLE_TIMEOUT"], "zipkind.http.idle-timeout",
+        "how long a connection may stay without a request";
+    HTTP_WRITE_TIMEOUT: Duration(Milliseconds), Is("30s"), Used, ["HTTP_WRITE_TIMEOUT"], "zipkind.http.write-timeout",
+        "how long a client may leave an answer unread";
     HTTP_CONNECTIONS_MAX: Number, Is("10000"), Used, ["HTTP_CONNECTIONS_MAX"], "zipkind.http.connections-max",
         "most connections at once";
     COLLECTOR_MESSAGE_SPANS_MAX: Number, Is("100000"), Used, ["COLLECTOR_MESSAGE_SPANS_MAX"], "zipkind.collector.message-spans-max",

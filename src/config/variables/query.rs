@@ -12,7 +12,7 @@ super::variables! {
         "serve the read API; also the default of UI_ENABLED";
     SEARCH_ENABLED: Flag, Is("true"), Used, ["SEARCH_ENABLED"], "zipkin.storage.search-enabled",
         "serve searches and names, and keep the indexes they need";
-    UI_SEARCH_ENABLED: Flag, Computed("SEARCH_ENABLED"), Used, [], "zipkin.ui.search-enabled",
+    UI_SEARCH_ENABLED: Flag, Computed("SEARCH_ENABLED"), Nothing("config.json tells what SEARCH_ENABLED says"), [], "zipkin.ui.search-enabled",
         "what config.json tells the UI about search";
     UI_ENABLED: Flag, Computed("QUERY_ENABLED"), Used, ["UI_ENABLED"], "zipkin.ui.enabled",
         "serve the UI under /zipkin";
@@ -20,7 +20,7 @@ super::variables! {
         "time limit of the read API, 0 for none";
     QUERY_LOOKBACK: Duration(Milliseconds), Is("86400000"), Used, ["QUERY_LOOKBACK"], "zipkin.query.lookback",
         "lookback of /traces and /dependencies when a request names none";
-    QUERY_SPANS_MAX: Number, Is("2000000"), Used, ["QUERY_SPANS_MAX"], "zipkind.query.spans-max",
+    QUERY_SPANS_MAX: Number, Is("50000000"), Used, ["QUERY_SPANS_MAX"], "zipkind.query.spans-max",
         "most spans one query may read from the store";
     QUERY_NAMES_CACHE: Duration(Seconds), Is("300"), Used, ["ZIPKIN_QUERY_NAMES_MAX_AGE"], "zipkin.query.names-max-age",
         "how long clients may cache names (Cache-Control)";
@@ -48,6 +48,12 @@ super::variables! {
         "config.json: share of errors from which a link is marked as bad";
     UI_BASEPATH: Text, Is("/zipkin"), Used, ["ZIPKIN_UI_BASEPATH"], "zipkin.ui.basepath",
         "path of the UI as the browser sees it, behind a proxy";
+    UI_LINK_PATTERNS: Text, Unset, Used, ["UI_LINK_PATTERNS"], "zipkind.ui.link-patterns",
+        "links beside tags, as JSON: `[{\"tag\": \"order.id\", \"url\": \"https://shop/{value}\", \"label\": \"order\"}]`, each with an optional `service`";
+    UI_TRACE_BYTES_MAX: super::Kind::Bytes, Is("64MiB"), Used, ["UI_TRACE_BYTES_MAX"], "zipkind.ui.trace-bytes-max",
+        "size of a trace as JSON from which the UI asks before it draws";
+    UI_FRAME_ANCESTORS: Text, Is("'self'"), Used, ["UI_FRAME_ANCESTORS"], "zipkind.ui.frame-ancestors",
+        "origins that may show the UI in a frame";
     UI_INSTRUMENTED: Text, Is(".*"), Nothing("zipkin's UI does not use it either"), [], "zipkin.ui.instrumented",
         "sites the UI once took for instrumented";
     QUERY_LOG_LEVEL: Text, Unset, NOT_READ, ["QUERY_LOG_LEVEL"], "",

@@ -1,0 +1,155 @@
+//! Puts the parts together and runs them: the one module that knows every part.
+//!
+//! Start: listen (without accepting), open the store, start the lanes, accept. End: accept no more, let requests under way
+//! finish, drain the lanes, close the store, each within its share of the drain timeout.
+
+mod backends;
+mod background;
+mod ending;
+mod routes;
+mod signals;
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use prometheus::Registry;
+use tokio::task::{JoinError, JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+pub use ending::Ending;
+
+use crate::config::{Config, ServerConfig};
+use crate::ingest::{Collector, MemoryBudget};
+use crate::storage::StorageBackend;
+use crate::telemetry::{Clock, SystemClock, log, process};
+use crate::web::limits::ServerLimits;
+use crate::web::server::{ServerMetrics, bind, serve};
+
+/// Share of the drain timeout that requests under way get; the lanes get what is left.
+const REQUESTS_SHARE: f64 = 0.5;
+/// How long the store may take to close when the drain timeout is over.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Runs a server until SIGTERM or SIGINT, and ends it in good order. A second signal ends the process at once.
+///
+/// # Errors
+/// Why it did not start.
+pub fn run_until_signal(config: Config) -> anyhow::Result<Ending> {
+    log::init(&config.log)?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = config.server.worker_threads {
+        runtime.worker_threads(threads);
+    }
+    let runtime = runtime.enable_all().thread_name("zipkind").build().context("the runtime does not start")?;
+    runtime.block_on(async {
+        let signal = signals::first()?;
+        log_configuration(&config);
+        let server = Server::start(config).await?;
+        Ok(server.run_until(signal).await)
+    })
+}
+
+/// A server that runs, for `main` and for tests.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    serving: JoinHandle<Ending>,
+}
+
+impl Server {
+    /// Starts all parts; when it returns, the server answers.
+    ///
+    /// # Errors
+    /// Why it cannot: the port is taken, the store does not open.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let address = listening_address(&config.server);
+        let listener = bind(address).with_context(|| format!("cannot listen on {address}"))?;
+        let address = listener.local_addr()?;
+        let registry = Registry::new();
+        process::register(&registry)?;
+        let storage = backends::open(&config.storage, &registry, Arc::clone(&clock)).await?;
+        let budget = MemoryBudget::new(config.ingest_memory_bytes);
+        let collector = Collector::start(&config.ingest, Arc::clone(&storage), &registry, budget.clone())?;
+        let shutdown = CancellationToken::new();
+        let parts = routes::Parts {
+            config: &config,
+            storage: Arc::clone(&storage),
+            collector: collector.clone(),
+            budget,
+            registry: &registry,
+            clock,
+            draining: shutdown.clone(),
+        };
+        let router = routes::all(parts)?;
+        let drain_timeout = config.server.drain_timeout;
+        let limits = ServerLimits { shutdown_timeout: drain_timeout.mul_f64(REQUESTS_SHARE), ..config.limits };
+        let metrics = ServerMetrics::register(&registry)?;
+        let background = background::start(Arc::clone(&storage), config.storage.maintain_interval);
+        let stop = shutdown.clone();
+        let serving = tokio::spawn(async move {
+            let served = serve(vec![listener], router, limits, metrics, stop.clone()).await;
+            // Reached early when accepting fails for good: the parts still end in order.
+            stop.cancel();
+            background.stop().await;
+            let drained = collector.drain(drain_timeout.mul_f64(1.0 - REQUESTS_SHARE)).await;
+            let closed = close(&*storage).await;
+            Ending { connections_cut: served.connections_cut, spans_lost: drained.lost, storage_closed: closed }
+        });
+        info!(%address, storage = config.storage.kind.name(), "zipkind {} serves", process::VERSION);
+        Ok(Self { address, shutdown, serving })
+    }
+
+    /// The address it listens on, with the port that was chosen for port 0.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends the server: no new connections, requests and lanes drained, the store closed.
+    pub async fn stop(self) -> Ending {
+        self.shutdown.cancel();
+        ending(self.serving.await)
+    }
+
+    /// Serves until a signal, of which `signal` tells the name, or until the server ends by itself, which is a bug.
+    async fn run_until(mut self, signal: impl Future<Output = &'static str>) -> Ending {
+        tokio::select! {
+            name = signal => info!(signal = name, "ending"),
+            ended = &mut self.serving => return ending(ended),
+        }
+        signals::exit_at_next();
+        self.stop().await
+    }
+}
+
+fn ending(ended: Result<Ending, JoinError>) -> Ending {
+    let ending = ended.unwrap_or_else(|error| {
+        tracing::error!(%error, "the server ended out of order");
+        Ending::default()
+    });
+    ending.log();
+    ending
+}
+
+async fn close(storage: &dyn StorageBackend) -> bool {
+    tokio::time::timeout(CLOSE_TIMEOUT, storage.close()).await.is_ok()
+}
+
+fn listening_address(config: &ServerConfig) -> SocketAddr {
+    config.socket_address().unwrap_or_else(|| SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), config.port))
+}
+
+/// What is set, once, and a warning for each thing that is set and has no effect.
+fn log_configuration(config: &Config) {
+    let set = config.settings.iter().filter(|setting| !setting.is_default());
+    let set: Vec<String> = set.map(|setting| format!("{}={}", setting.name, setting.value)).collect();
+    info!(set = set.join(" "), "configuration, all else has its default (--check-config shows it)");
+    for note in &config.notes {
+        warn!("{note}");
+    }
+}

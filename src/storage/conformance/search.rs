@@ -1,7 +1,0 @@
-//! Finding traces.
-
-mod conditions;
-mod window;
-
-pub(super) use conditions::*;
-pub(super) use window::*;
