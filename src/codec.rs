@@ -7,8 +7,11 @@
 pub(crate) mod error;
 mod fault;
 pub(crate) mod json;
+mod json_v1;
 pub mod json_v2;
 pub mod proto3;
+mod thrift;
+mod v1;
 
 pub use error::DecodeError;
 
@@ -100,8 +103,28 @@ const V1_ONLY: &[u8] = b"yAnnotations\"";
 /// The end of `"localEndpoint"` and `"remoteEndpoint"`, and the tags.
 const V2_ONLY: [&[u8]; 2] = [b"Endpoint\"", b"\"tags\""];
 
+/// Names that v1 spans have and v2 spans do not.
+const V1_HINTS: [&[u8]; 2] = [V1_ONLY, b"\"endpoint\""];
+/// The highest type code that a thrift message may begin with.
+const THRIFT_TYPE_MAX: u8 = 16;
+
 fn contains(body: &[u8], text: &[u8]) -> bool {
     memchr::memmem::find(body, text).is_some()
+}
+
+/// The format of a message that comes without a content type, as over queues; `None` for what is none of ours.
+///
+/// One bare thrift struct counts as thrift. JSON that tells its version by no name is v2, which loses nothing.
+#[must_use]
+pub fn detect(body: &[u8]) -> Option<Format> {
+    match body {
+        [b'[', ..] if V2_ONLY.iter().any(|name| contains(body, name)) => Some(Format::JsonV2),
+        [b'[', ..] if V1_HINTS.iter().any(|name| contains(body, name)) => Some(Format::JsonV1),
+        [b'[', ..] => Some(Format::JsonV2),
+        [10, second, ..] if *second != 0 => Some(Format::Proto3),
+        [first, _, ..] if *first <= THRIFT_TYPE_MAX => Some(Format::Thrift),
+        _ => None,
+    }
 }
 
 /// Decodes one message. One bad span refuses all of it.
@@ -111,8 +134,9 @@ fn contains(body: &[u8], text: &[u8]) -> bool {
 pub fn decode(format: Format, body: &[u8], limits: &DecodeLimits) -> Result<SpanBatch, DecodeError> {
     match format {
         Format::JsonV2 => json_v2::decode(body, limits),
+        Format::JsonV1 => json_v1::decode(body, limits),
+        Format::Thrift => thrift::decode(body, limits),
         Format::Proto3 => proto3::decode(body, limits),
-        other => Err(DecodeError::NotAList { expected: other }),
     }
 }
 

@@ -17,6 +17,7 @@ mod span;
 #[cfg(any(test, feature = "conformance"))]
 pub mod testing;
 mod tree;
+pub mod v1;
 
 pub use address::{IpText, ipv4_bytes};
 pub use batch::SpanBatch;

@@ -14,4 +14,4 @@ pub(crate) mod write;
 
 pub(crate) use endpoint::read_endpoint;
 pub(super) use place::{found, place};
-pub(crate) use reader::Reader;
+pub(crate) use reader::{Kind, Reader, Text};

@@ -34,3 +34,25 @@ fn json_of_the_other_version_is_refused_even_inside_strings() {
     assert_eq!(message(Format::JsonV1, r#"[{"traceId":"1","id":"1","name":"remoteEndpoint"}]"#), v2_at_v1);
     assert_eq!(message(Format::JsonV1, r#"[{"traceId":"1","id":"1","name":"\"tags\""}]"#), Ok(()));
 }
+
+#[test]
+fn messages_from_queues_are_told_apart_by_content() {
+    for (body, format) in [
+        (&br#"[{"traceId":"1","id":"1","localEndpoint":{}}]"#[..], Some(Format::JsonV2)),
+        (br#"[{"traceId":"1","id":"1","tags":{}}]"#, Some(Format::JsonV2)),
+        (br#"[{"traceId":"1","id":"1","binaryAnnotations":[]}]"#, Some(Format::JsonV1)),
+        (br#"[{"traceId":"1","annotations":[{"value":"cs","endpoint":{}}]}]"#, Some(Format::JsonV1)),
+        (br#"[{"traceId":"1","id":"1","kind":"CLIENT"}]"#, Some(Format::JsonV2)),
+        (b"[]", Some(Format::JsonV2)),
+        (&[10, 20, 10], Some(Format::Proto3)),
+        (&[12, 0, 0, 0, 0], Some(Format::Thrift)),
+        (&[11, 0, 0, 0, 0], Some(Format::Thrift)),
+        (&[10, 0, 1, 0], Some(Format::Thrift)),
+        (&[10], None),
+        (b"{}", None),
+        (b"hello", None),
+        (b"", None),
+    ] {
+        assert_eq!(detect(body), format, "{body:?}");
+    }
+}

@@ -124,6 +124,12 @@ impl SpanBuilder {
         self.kind = kind;
     }
 
+    /// The kind so far.
+    #[must_use]
+    pub fn kind(&self) -> Option<SpanKind> {
+        self.kind
+    }
+
     /// Sets the name, lower-cased; empty is none.
     pub fn set_name(&mut self, name: &str) {
         self.name.clear();
@@ -368,6 +374,24 @@ impl EndpointBuilder {
         self.port = port;
     }
 
+    /// Replaces all fields by those of an owned endpoint.
+    pub fn set(&mut self, endpoint: &Endpoint) {
+        self.clear();
+        self.copy_from_owned(Some(endpoint));
+    }
+
+    /// The fields so far as an owned endpoint, `None` when there are none.
+    #[must_use]
+    pub fn to_endpoint(&self) -> Option<Endpoint> {
+        let text = |text: &String| (!text.is_empty()).then(|| text.clone());
+        (!self.is_empty()).then(|| Endpoint {
+            service_name: text(&self.service_name),
+            ipv4: text(&self.ipv4),
+            ipv6: text(&self.ipv6),
+            port: (self.port != 0).then_some(self.port),
+        })
+    }
+
     fn set_ip_text(&mut self, ip: Option<IpText>) {
         match ip {
             Some(IpText::V4(text)) => self.ipv4 = text,
@@ -384,7 +408,7 @@ impl EndpointBuilder {
         self.port = endpoint.port.unwrap_or(0);
     }
 
-    pub(super) fn copy_from_owned(&mut self, endpoint: Option<&Endpoint>) {
+    fn copy_from_owned(&mut self, endpoint: Option<&Endpoint>) {
         let Some(endpoint) = endpoint else { return };
         self.set_service_name(endpoint.service_name.as_deref().unwrap_or_default());
         self.set_ip(endpoint.ipv4.as_deref().unwrap_or_default());

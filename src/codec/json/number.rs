@@ -1,6 +1,6 @@
 //! Numbers: whole ones are what spans hold, but fractions without a rest and numbers in strings are taken too.
 
-use super::reader::{Reader, Text, ends_literal};
+use super::reader::{Kind, Reader, Text, ends_literal};
 use crate::codec::error::shorten;
 use crate::codec::fault::Fault;
 
@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
     #[cold]
     fn lenient_long(&mut self) -> Result<i64, Fault> {
         let at = self.at;
-        let is_string = self.at_string();
+        let is_string = self.next_kind() == Kind::String;
         let text = self.string("a whole number")?;
         let text = self.str(text).trim_matches(|c: char| c <= ' ');
         if let Ok(value) = text.parse::<i64>() {

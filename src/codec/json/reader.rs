@@ -23,6 +23,14 @@ pub(crate) enum Text<'a> {
     Scratch { start: usize, end: usize },
 }
 
+/// Kinds of values that somebody needs to tell apart beforehand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    String,
+    Boolean,
+    Other,
+}
+
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, text: std::str::from_utf8(bytes).ok(), at: 0, scratch: String::new() }
@@ -167,9 +175,13 @@ impl<'a> Reader<'a> {
         here && ends_here
     }
 
-    /// True when a string starts here.
-    pub(crate) fn at_string(&mut self) -> bool {
-        self.peek() == b'"'
+    /// What the next value looks like.
+    pub(crate) fn next_kind(&mut self) -> Kind {
+        match self.peek() {
+            b'"' => Kind::String,
+            b't' | b'T' | b'f' | b'F' => Kind::Boolean,
+            _ => Kind::Other,
+        }
     }
 
     /// A string in double quotes; the reader stands on the opening one.
