@@ -21,10 +21,10 @@ pub use secret::Secret;
 pub use sources::{EnvSource, ProcessEnv};
 
 use crate::api::ApiConfig;
-use crate::codec::DecodeLimits;
 use crate::ingest::IngestConfig;
 use crate::query::QueryConfig;
 use crate::telemetry::log::LogConfig;
+use crate::transport::http::HttpCollectorConfig;
 use crate::web::edge::EdgeConfig;
 use crate::web::limits::{BodyLimits, ServerLimits};
 use reader::Reader;
@@ -47,10 +47,8 @@ pub struct Config {
     pub limits: ServerLimits,
     /// What a request body may cost.
     pub body: BodyLimits,
-    /// What a message may cost to decode.
-    pub decode: DecodeLimits,
-    /// The HTTP collector is on.
-    pub http_collector_enabled: bool,
+    /// The HTTP collector.
+    pub http_collector: HttpCollectorConfig,
     /// The read side.
     pub query: QueryConfig,
     /// What is served, and what the UI is told.

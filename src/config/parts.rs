@@ -14,6 +14,7 @@ use crate::ingest::{AckMode, IngestConfig, memory_bytes_default};
 use crate::query::QueryConfig;
 use crate::storage::{MemoryConfig, StorageOptions};
 use crate::telemetry::log::{LogConfig, LogLevel};
+use crate::transport::http::HttpCollectorConfig;
 use crate::web::cors::AllowedOrigins;
 use crate::web::edge::EdgeConfig;
 use crate::web::limits::{BodyLimits, ServerLimits};
@@ -99,8 +100,10 @@ pub(super) fn read(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<Str
         ingest_memory_bytes,
         limits: server_limits(reader),
         body: body_limits(reader),
-        decode: DecodeLimits { spans_max: reader.number(&rows::COLLECTOR_MESSAGE_SPANS_MAX, 1..=100_000_000) },
-        http_collector_enabled: reader.flag(&rows::COLLECTOR_HTTP_ENABLED),
+        http_collector: HttpCollectorConfig {
+            enabled: reader.flag(&rows::COLLECTOR_HTTP_ENABLED),
+            decode: DecodeLimits { spans_max: reader.number(&rows::COLLECTOR_MESSAGE_SPANS_MAX, 1..=100_000_000) },
+        },
         query,
         api,
         edge: EdgeConfig {

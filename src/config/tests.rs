@@ -35,6 +35,12 @@ fn nothing_set_gives_the_defaults_the_parts_declare() {
     assert_eq!(config.log, LogConfig::default());
     assert_eq!(config.storage.options, StorageOptions::default());
     assert_eq!(config.storage.memory, MemoryConfig::default());
+    assert_eq!(config.limits, ServerLimits::default());
+    assert_eq!(config.body, BodyLimits::default());
+    assert_eq!(config.http_collector, HttpCollectorConfig::default());
+    assert_eq!(config.query, QueryConfig::default());
+    assert_eq!(config.api, ApiConfig::default());
+    assert_eq!(config.edge, EdgeConfig::default());
     assert!(config.ingest_memory_bytes > 1 << 20 && config.ingest_memory_bytes <= 1 << 30);
     assert_eq!(config.notes, Vec::<String>::new());
     assert!(config.settings.iter().all(Setting::is_default));

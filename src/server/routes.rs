@@ -12,6 +12,8 @@ use crate::ingest::{Collector, MemoryBudget};
 use crate::query::QueryService;
 use crate::storage::StorageBackend;
 use crate::telemetry::{Clock, CollectorMetrics};
+use crate::transport;
+use crate::web::body::BodyReader;
 use crate::web::edge::edge;
 use crate::web::request_metrics::RequestMetrics;
 
@@ -38,6 +40,9 @@ pub(super) fn all(parts: Parts<'_>) -> anyhow::Result<Router> {
         clock: parts.clock,
         draining: parts.draining,
     });
-    let routes = api::routes(state);
+    let metrics = CollectorMetrics::register(parts.registry)?;
+    let bodies = BodyReader::register(config.body, parts.budget, parts.registry)?;
+    let routes =
+        api::routes(state).merge(transport::http::routes(parts.collector, &config.http_collector, &metrics, bodies));
     Ok(edge(routes, parts.config.edge.clone(), RequestMetrics::register(parts.registry)?))
 }
