@@ -9,6 +9,7 @@ mod fault;
 pub(crate) mod json;
 mod json_v1;
 pub mod json_v2;
+pub mod otlp;
 pub mod proto3;
 mod thrift;
 mod v1;

@@ -3,6 +3,8 @@
 //! A backend contains its engine and nothing else. Metrics, timeout and retry are wrappers round the traits; merging, linking
 //! and matching are pure functions of [`model`](crate::model). One conformance suite is stamped on every backend.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod error;
 mod memory;
 mod none;

@@ -166,3 +166,6 @@ impl StorageBackend for MemoryStorage {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

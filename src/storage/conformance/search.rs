@@ -1,0 +1,7 @@
+//! Finding traces.
+
+mod conditions;
+mod window;
+
+pub(super) use conditions::*;
+pub(super) use window::*;
