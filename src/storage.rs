@@ -8,6 +8,7 @@ pub mod conformance;
 mod error;
 mod memory;
 mod none;
+mod sqlite;
 mod types;
 
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 pub use error::{ErrorKind, StorageError};
 pub use memory::{MemoryConfig, MemoryStorage};
 pub use none::NoneStorage;
+pub use sqlite::{SqliteConfig, SqliteMetrics, SqliteStorage, Synchronous};
 pub use types::{Batch, Capabilities, QueryBudget, SourcePosition, StorageOptions, Stored};
 
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};

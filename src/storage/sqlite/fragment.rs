@@ -1,0 +1,115 @@
+//! The spans of one trace as one value: version, checksum, records.
+//!
+//! ```text
+//! version u8 (1) · crc32 of the rest u32 · {var length, record}…
+//! ```
+
+use crate::model::SpanBatch;
+
+const VERSION: u8 = 1;
+const HEAD: usize = 5;
+
+/// Why a stored value is no fragment.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum FragmentError {
+    #[error("has {0} bytes, fewer than its head")]
+    Short(usize),
+    #[error("has version {0}, this binary reads {VERSION}")]
+    Version(u8),
+    #[error("does not have the checksum it was stored with")]
+    Checksum,
+    #[error("ends inside a record")]
+    Torn,
+}
+
+/// Puts the records of one trace together.
+pub(super) fn encode<'a>(records: impl Iterator<Item = &'a [u8]> + Clone) -> Vec<u8> {
+    let bytes: usize = records.clone().map(|record| record.len() + 3).sum();
+    let mut value = Vec::with_capacity(HEAD + bytes);
+    value.extend_from_slice(&[VERSION, 0, 0, 0, 0]);
+    for record in records {
+        put_length(&mut value, record.len());
+        value.extend_from_slice(record);
+    }
+    let checksum = crc32fast::hash(&value[HEAD..]);
+    value[1..HEAD].copy_from_slice(&checksum.to_le_bytes());
+    value
+}
+
+/// Appends the records of a stored value to `batch`, and tells how many there were.
+pub(super) fn decode(value: &[u8], batch: &mut SpanBatch) -> Result<usize, FragmentError> {
+    let Some((&[version, c0, c1, c2, c3], mut rest)) = value.split_first_chunk::<HEAD>() else {
+        return Err(FragmentError::Short(value.len()));
+    };
+    if version != VERSION {
+        return Err(FragmentError::Version(version));
+    }
+    if crc32fast::hash(rest) != u32::from_le_bytes([c0, c1, c2, c3]) {
+        return Err(FragmentError::Checksum);
+    }
+    let mut count = 0;
+    while !rest.is_empty() {
+        let (record, after) = take_record(rest).ok_or(FragmentError::Torn)?;
+        batch.push_stored(record).map_err(|_| FragmentError::Torn)?;
+        rest = after;
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn put_length(value: &mut Vec<u8>, mut length: usize) {
+    while length >= 0x80 {
+        value.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    value.push(length as u8);
+}
+
+fn take_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut length = 0_usize;
+    for (index, byte) in bytes.iter().take(5).enumerate() {
+        length |= usize::from(byte & 0x7f) << (7 * index);
+        if byte & 0x80 == 0 {
+            return bytes[index + 1..].split_at_checked(length);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{SpanBuilder, SpanId, TraceId};
+
+    fn batch() -> SpanBatch {
+        let mut batch = SpanBatch::new();
+        let mut builder = SpanBuilder::new();
+        for (id, name) in [(1, "get\0null"), (2, ""), (3, &*"𝄞".repeat(300))] {
+            builder.clear();
+            builder.set_trace_id(TraceId::from_halves(7, 9).unwrap());
+            builder.set_id(SpanId::new(id));
+            builder.set_name(name);
+            builder.finish(&mut batch).unwrap();
+        }
+        batch
+    }
+
+    #[test]
+    fn a_fragment_gives_back_its_records() {
+        let spans = batch();
+        let mut read = SpanBatch::new();
+        assert_eq!(decode(&encode(spans.records()), &mut read), Ok(3));
+        assert_eq!(read, spans);
+    }
+
+    #[test]
+    fn any_changed_byte_or_lost_tail_is_noticed() {
+        let value = encode(batch().records());
+        for index in 0..value.len() {
+            let mut changed = value.clone();
+            changed[index] ^= 0x10;
+            assert!(decode(&changed, &mut SpanBatch::new()).is_err(), "byte {index}");
+            assert!(decode(&value[..index], &mut SpanBatch::new()).is_err(), "cut at {index}");
+        }
+    }
+}

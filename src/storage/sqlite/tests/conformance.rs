@@ -1,0 +1,12 @@
+//! The promises every store makes.
+
+use super::support::{HandClock, config};
+use crate::storage::conformance::Fixture;
+use crate::storage::{SqliteConfig, SqliteStorage};
+
+crate::storage_conformance_suite!(|options| async move {
+    let directory = tempfile::tempdir().unwrap();
+    let config = SqliteConfig { retention_max_age: None, ..config(directory.path()) };
+    let store = SqliteStorage::open(config, options, HandClock::new()).await.unwrap();
+    Fixture::with_guard(store, directory)
+});

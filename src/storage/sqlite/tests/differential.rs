@@ -1,0 +1,172 @@
+//! Random spans and random questions: the answers are those of the memory store.
+
+use super::support::{HandClock, NOW_MS, Random, batch, config};
+use crate::model::{QueryRequest, SpanBatch, SpanBuilder, SpanId, SpanKind, TraceId};
+use crate::storage::{
+    Batch, MemoryConfig, MemoryStorage, QueryBudget, SpanConsumer, SpanStore, SqliteStorage, StorageOptions,
+};
+
+const SERVICES: u64 = 5;
+
+fn service(random: &mut Random) -> String {
+    format!("svc{}", random.below(SERVICES))
+}
+
+/// Spans of few traces, most near each other in time, some far away, some without time; reported in any order, some twice.
+fn random_spans(random: &mut Random, count: u64, traces: u64) -> SpanBatch {
+    let mut spans = SpanBatch::new();
+    let mut builder = SpanBuilder::new();
+    for _ in 0..count {
+        builder.clear();
+        let low = random.below(traces) + u64::MAX / 2;
+        let high = if random.chance(6) { random.below(3) } else { 0 };
+        builder.set_trace_id(TraceId::from_halves(high, low).unwrap());
+        builder.set_id(SpanId::new(random.below(6)));
+        if random.chance(2) {
+            builder.set_parent_id(SpanId::new(random.below(6)));
+        }
+        builder.set_kind([None, Some(SpanKind::Client), Some(SpanKind::Server)][random.below(3) as usize]);
+        if !random.chance(8) {
+            builder.set_name(["get", "post", "put"][random.below(3) as usize]);
+        }
+        let trace_ms = NOW_MS + (low % traces) as i64 * 700;
+        let offset_us = match random.below(12) {
+            0 => random.below(60_000_000) as i64 - 30_000_000,
+            1 => -trace_ms * 1000,
+            _ => random.below(900_000) as i64,
+        };
+        builder.set_timestamp_us(trace_ms * 1000 + offset_us);
+        builder.set_duration_us(random.below(3) as i64 * 1000);
+        if !random.chance(10) {
+            builder.local_endpoint.set_service_name(&service(random));
+        }
+        if random.chance(2) {
+            builder.remote_endpoint.set_service_name(&service(random));
+        }
+        if random.chance(3) {
+            builder.add_tag(["error", "env"][random.below(2) as usize], ["", "a", "b"][random.below(3) as usize]);
+        }
+        builder.finish(&mut spans).unwrap();
+    }
+    spans
+}
+
+fn random_request(random: &mut Random, traces: u64) -> QueryRequest {
+    let span_ms = traces * 700;
+    QueryRequest {
+        service_name: (!random.chance(3)).then(|| service(random)),
+        remote_service_name: random.chance(6).then(|| service(random)),
+        span_name: random.chance(4).then(|| "post".to_owned()),
+        annotation_query: if random.chance(5) { vec![("env".to_owned(), "a".to_owned())] } else { Vec::new() },
+        min_duration_us: random.chance(6).then_some(1000),
+        max_duration_us: None,
+        end_ts_ms: NOW_MS - 5_000 + random.below(span_ms + 10_000) as i64,
+        lookback_ms: [500, 3_000, 60_000, i64::MAX / 4][random.below(4) as usize],
+        limit: [1, 2, 10, 1_000][random.below(4) as usize],
+    }
+}
+
+struct Pair {
+    sqlite: SqliteStorage,
+    memory: MemoryStorage,
+    _directory: tempfile::TempDir,
+}
+
+async fn pair(strict_trace_id: bool) -> Pair {
+    let directory = tempfile::tempdir().unwrap();
+    let options =
+        StorageOptions { strict_trace_id, autocomplete_keys: vec!["env".to_owned()], ..StorageOptions::default() };
+    let sqlite = SqliteStorage::open(config(directory.path()), options.clone(), HandClock::new()).await.unwrap();
+    Pair { sqlite, memory: MemoryStorage::new(MemoryConfig::default(), options), _directory: directory }
+}
+
+impl Pair {
+    async fn write(&self, random: &mut Random, traces: u64) {
+        let batches: Vec<Batch> = (0..1 + random.below(4))
+            .map(|_| {
+                let count = random.below(20);
+                batch(random_spans(random, count, traces))
+            })
+            .collect();
+        for storage in [&self.sqlite as &dyn SpanConsumer, &self.memory] {
+            for (result, batch) in storage.write(&batches).await.into_iter().zip(&batches) {
+                assert_eq!(result.unwrap().spans, batch.spans.len());
+            }
+        }
+    }
+
+    async fn compare_search(&self, request: &QueryRequest) {
+        let budget = QueryBudget::unlimited();
+        let found = self.sqlite.search(request, &budget).await.unwrap();
+        let expected = self.memory.search(request, &budget).await.unwrap();
+        let ids = |traces: &[SpanBatch]| traces.iter().map(|t| t.get(0).unwrap().trace_id).collect::<Vec<_>>();
+        assert_eq!(ids(&found), ids(&expected), "{request:?}");
+        assert_eq!(found, expected, "{request:?}");
+    }
+
+    async fn compare_lists(&self) {
+        let pairs: [&dyn SpanStore; 2] = [&self.sqlite, &self.memory];
+        let mut answers = Vec::new();
+        for storage in pairs {
+            let mut lists = vec![storage.service_names().await.unwrap()];
+            for index in 0..=SERVICES {
+                lists.push(storage.span_names(&format!("svc{index}")).await.unwrap());
+                lists.push(storage.remote_service_names(&format!("svc{index}")).await.unwrap());
+            }
+            lists.push(storage.autocomplete_values("env").await.unwrap());
+            lists.push(storage.autocomplete_values("error").await.unwrap());
+            answers.push(lists);
+        }
+        assert_eq!(answers[0], answers[1]);
+    }
+
+    async fn compare_traces(&self, random: &mut Random, traces: u64) {
+        let ids: Vec<TraceId> = (0..5)
+            .map(|_| TraceId::from_halves(random.below(2), random.below(traces) + u64::MAX / 2).unwrap())
+            .collect();
+        let budget = QueryBudget::unlimited();
+        let found = self.sqlite.traces(&ids, &budget).await.unwrap();
+        assert_eq!(found, self.memory.traces(&ids, &budget).await.unwrap(), "{ids:?}");
+    }
+
+    async fn compare_dependencies(&self, random: &mut Random, traces: u64) {
+        let end_ms = NOW_MS - 5_000 + random.below(traces * 700 + 10_000) as i64;
+        let lookback_ms = [500, 3_000, 60_000, i64::MAX / 4][random.below(4) as usize];
+        let budget = QueryBudget::unlimited();
+        let found = self.sqlite.dependencies(end_ms, lookback_ms, &budget).await.unwrap();
+        assert_eq!(
+            found,
+            self.memory.dependencies(end_ms, lookback_ms, &budget).await.unwrap(),
+            "{end_ms} {lookback_ms}"
+        );
+    }
+}
+
+async fn compare(seed: u64, strict_trace_id: bool) {
+    let pair = pair(strict_trace_id).await;
+    let mut random = Random::new(seed);
+    let traces = [3, 30, 200][seed as usize % 3];
+    for _ in 0..12 {
+        pair.write(&mut random, traces).await;
+        for _ in 0..25 {
+            pair.compare_search(&random_request(&mut random, traces)).await;
+        }
+        pair.compare_traces(&mut random, traces).await;
+        pair.compare_dependencies(&mut random, traces).await;
+        pair.compare_lists().await;
+    }
+}
+
+#[tokio::test]
+async fn answers_are_those_of_the_memory_store_with_strict_ids() {
+    for seed in 0..4 {
+        compare(seed, true).await;
+    }
+}
+
+#[tokio::test]
+async fn answers_are_those_of_the_memory_store_with_lenient_ids() {
+    for seed in 4..8 {
+        compare(seed, false).await;
+    }
+}

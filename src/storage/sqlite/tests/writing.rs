@@ -1,0 +1,133 @@
+//! Transactions: positions, refusals, limits.
+
+use std::sync::Arc;
+
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+
+use super::support::{HandClock, batch, config, open, span};
+use crate::model::{SpanBatch, TraceId};
+use crate::storage::{
+    Batch, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, SqliteStorage, StorageBackend,
+    StorageOptions,
+};
+
+fn position(from: i64, next: i64) -> SourcePosition {
+    SourcePosition {
+        group: "zipkin".into(),
+        topic: "zipkin".into(),
+        partition: 3,
+        from,
+        next,
+        last_message_ms: 7,
+        last_message_checksum: u64::MAX,
+    }
+}
+
+async fn count(storage: &SqliteStorage, low: u64) -> usize {
+    let id = TraceId::from_halves(0, low).unwrap();
+    storage.traces(&[id], &QueryBudget::unlimited()).await.unwrap().iter().map(SpanBatch::len).sum()
+}
+
+#[tokio::test]
+async fn a_position_that_is_behind_refuses_its_batch_and_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = open(directory.path()).await;
+    let at = |low, from, next| Batch { spans: span(low, 1, "a", 1), position: Some(position(from, next)) };
+    let results = storage.write(&[at(1, 0, 10), batch(span(2, 1, "a", 1)), at(3, 5, 12), at(4, 10, 20)]).await;
+    let kinds: Vec<_> = results.iter().map(|result| result.as_ref().err().map(|error| error.kind)).collect();
+    assert_eq!(kinds, [None, None, Some(ErrorKind::StalePosition), None]);
+    for (low, spans) in [(1, 1), (2, 1), (3, 0), (4, 1)] {
+        assert_eq!(count(&storage, low).await, spans, "trace {low}");
+    }
+    let stored = storage.source_position("zipkin", "zipkin", 3).await.unwrap().unwrap();
+    assert_eq!((stored.next, stored.last_message_checksum), (20, u64::MAX));
+
+    let only_position = Batch { spans: SpanBatch::new(), position: Some(position(20, 30)) };
+    storage.write(&[only_position]).await.remove(0).unwrap();
+    storage.close().await;
+    drop(storage);
+    let storage = open(directory.path()).await;
+    assert_eq!(storage.source_position("zipkin", "zipkin", 3).await.unwrap().unwrap().next, 30);
+}
+
+#[tokio::test]
+async fn a_batch_the_engine_refuses_leaves_its_neighbours_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = open(directory.path()).await;
+    let mut other = SqliteConnectOptions::new().filename(config(directory.path()).path).connect().await.unwrap();
+    sqlx::raw_sql(
+        "CREATE TRIGGER no_thirteen BEFORE INSERT ON fragment WHEN new.trace_low = 13 \
+         BEGIN SELECT RAISE(ABORT, 'unlucky'); END",
+    )
+    .execute(&mut other)
+    .await
+    .unwrap();
+    let batches: Vec<Batch> = [1, 13, 2].map(|low| batch(span(low, 1, "a", 1))).into();
+    let results = storage.write(&batches).await;
+    assert!(results[0].is_ok() && results[2].is_ok());
+    assert_eq!(results[1].as_ref().unwrap_err().kind, ErrorKind::Rejected);
+    for (low, spans) in [(1, 1), (13, 0), (2, 1)] {
+        assert_eq!(count(&storage, low).await, spans, "trace {low}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_another_writer_blocks_says_unavailable_and_works_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let config =
+        crate::storage::SqliteConfig { busy_timeout: std::time::Duration::from_millis(20), ..config(directory.path()) };
+    let storage = SqliteStorage::open(config.clone(), StorageOptions::default(), HandClock::new()).await.unwrap();
+    let mut other = SqliteConnectOptions::new().filename(config.path).connect().await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let error = storage.write(&[batch(span(1, 1, "a", 1))]).await.remove(0).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unavailable);
+    assert!(storage.check().await.is_err());
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    storage.check().await.unwrap();
+    storage.write(&[batch(span(1, 1, "a", 1))]).await.remove(0).unwrap();
+    assert_eq!(count(&storage, 1).await, 1);
+    assert_eq!(storage.service_names().await.unwrap(), ["a"]);
+}
+
+#[tokio::test]
+async fn services_beyond_the_limit_are_found_but_not_listed() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = StorageOptions { service_names_max: 2, ..StorageOptions::default() };
+    let storage = SqliteStorage::open(config(directory.path()), options, HandClock::new()).await.unwrap();
+    for (index, service) in ["a", "b", "c"].into_iter().enumerate() {
+        storage.write(&[batch(span(index as u64 + 1, 1, service, 5_000))]).await.remove(0).unwrap();
+    }
+    assert_eq!(storage.service_names().await.unwrap(), ["a", "b"]);
+    assert!(storage.span_names("c").await.unwrap().is_empty());
+    let request = crate::model::QueryRequest {
+        service_name: Some("c".into()),
+        remote_service_name: None,
+        span_name: None,
+        annotation_query: Vec::new(),
+        min_duration_us: None,
+        max_duration_us: None,
+        end_ts_ms: 10,
+        lookback_ms: 10,
+        limit: 10,
+    };
+    assert_eq!(storage.search(&request, &QueryBudget::unlimited()).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_side_by_side_are_all_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = Arc::new(open(directory.path()).await);
+    let tasks: Vec<_> = (1..=40_u64)
+        .map(|low| {
+            let storage = Arc::clone(&storage);
+            tokio::spawn(async move { storage.write(&[batch(span(low, 1, "a", 1))]).await.remove(0).unwrap() })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    for low in 1..=40 {
+        assert_eq!(count(&storage, low).await, 1);
+    }
+}
