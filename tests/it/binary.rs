@@ -1,0 +1,105 @@
+//! The real binary as a process, and servers in this one.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use zipkind::config::Config;
+use zipkind::server::Server;
+
+/// How long a process may take for what should take no time: long enough for a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A configuration as of these environment variables, on a free port of this machine.
+pub(crate) fn configuration(variables: &[(&str, &str)]) -> Config {
+    let directory = tempfile::tempdir().unwrap();
+    let local = [("SERVER_ADDRESS", "127.0.0.1"), ("QUERY_PORT", "0"), ("STORAGE_TYPE", "mem")];
+    let pairs = local.iter().chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let environment: HashMap<String, String> = pairs.collect();
+    Config::load(&[], &environment, directory.path()).unwrap()
+}
+
+/// A server in this process, over memory unless the variables say otherwise.
+pub(crate) async fn server(variables: &[(&str, &str)]) -> Server {
+    Server::start(configuration(variables)).await.unwrap()
+}
+
+/// The binary, without any environment but what the test gives.
+pub(crate) fn zipkind(directory: &Path, variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zipkind"));
+    command.env_clear().envs(variables.iter().copied()).current_dir(directory);
+    command
+}
+
+/// A running binary. Killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    address: SocketAddr,
+    log: BufReader<std::process::ChildStdout>,
+    /// Lines read while waiting for the start.
+    started: Vec<String>,
+}
+
+impl Process {
+    /// Starts the binary on a free port and waits until it says that it serves.
+    pub(crate) fn start(directory: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut command =
+            zipkind(directory, &[("SERVER_ADDRESS", "127.0.0.1"), ("QUERY_PORT", "0"), ("LOG_FORMAT", "json")]);
+        let mut child = command.envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stdout.take().unwrap());
+        let mut started = Vec::new();
+        loop {
+            let mut line = String::new();
+            assert_ne!(log.read_line(&mut line).unwrap(), 0, "the server ended before it served: {started:?}");
+            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+            started.push(line);
+            if let Some(address) = event["address"].as_str() {
+                return Self { child, address: address.parse().unwrap(), log, started };
+            }
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+    }
+
+    /// Waits for the end; its status, and all that was logged.
+    pub(crate) fn wait(mut self) -> (ExitStatus, String) {
+        let mut log = self.started.concat();
+        self.log.read_to_string(&mut log).unwrap();
+        let status = wait_for(&mut self.child);
+        (status, log)
+    }
+
+    pub(crate) fn terminate(self) -> (ExitStatus, String) {
+        self.signal(Signal::SIGTERM);
+        self.wait()
+    }
+}
+
+fn wait_for(child: &mut Child) -> ExitStatus {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(start.elapsed() < PATIENCE, "the process does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

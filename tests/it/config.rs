@@ -1,0 +1,99 @@
+//! What people see of the configuration: statuses, `--check-config`, the lines at start.
+
+use std::process::Output;
+
+use crate::binary::{Process, zipkind};
+
+fn run(variables: &[(&str, &str)], arguments: &[&str], files: &[(&str, &str)]) -> Output {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        std::fs::write(directory.path().join(name), content).unwrap();
+    }
+    zipkind(directory.path(), variables).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn a_wrong_configuration_lists_every_problem_and_ends_with_1() {
+    let output = run(&[("STORAGE_TYPE", "oracle"), ("QUERY_PORT", "http")], &["--zipkin.query.timeout=never"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stderr),
+        "the configuration is wrong:\n\
+         QUERY_PORT: \"http\" is not a number from 0 to 65535 (environment)\n\
+         STORAGE_TYPE: \"oracle\" is none of sqlite, mem, none (environment)\n\
+         QUERY_TIMEOUT: \"never\" is not a time like 11s or 100ms (argument)\n"
+    );
+}
+
+#[test]
+fn check_config_prints_effective_values_where_they_come_from_and_no_secret() {
+    let output = run(
+        &[("MYSQL_PASS", "hunter2"), ("QUERY_PORT", "9999"), ("SCRIBE_CATEGORY", "x")],
+        &["--check-config", "--zipkin.storage.type=mem"],
+        &[("zipkin-server.yml", "zipkin:\n  query:\n    timeout: 3s\n")],
+    );
+    assert_eq!(output.status.code(), Some(0));
+    let printed = text(&output.stdout);
+    for line in [
+        "QUERY_PORT=9999  # environment",
+        "STORAGE_TYPE=mem  # argument",
+        "QUERY_TIMEOUT=3s  # zipkin-server.yml",
+        "COLLECTOR_QUEUE_WAIT=2s",
+        "note: SCRIBE_CATEGORY has no effect: this version has no Scribe collector (environment)",
+        "the configuration is right",
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line}\nis missing in\n{printed}");
+    }
+    assert!(!printed.contains("hunter2"));
+}
+
+#[test]
+fn check_config_prints_problems_beside_values_and_ends_with_1() {
+    let output = run(&[("COLLECTOR_ACK", "maybe")], &["--check-config"], &[("zipkind.toml", "a = ")]);
+    assert_eq!(output.status.code(), Some(1));
+    let printed = text(&output.stdout);
+    assert!(printed.contains("COLLECTOR_ACK=maybe  # environment\n"), "{printed}");
+    assert!(
+        printed.contains("problem: COLLECTOR_ACK: \"maybe\" is none of stored, accepted (environment)\n"),
+        "{printed}"
+    );
+    assert!(printed.contains("problem: zipkind.toml: "), "{printed}");
+}
+
+#[test]
+fn version_and_help_end_with_0_and_an_unknown_option_with_1() {
+    let version = run(&[], &["--version"], &[]);
+    assert_eq!(version.status.code(), Some(0));
+    assert_eq!(text(&version.stdout), format!("zipkind {}\n", env!("CARGO_PKG_VERSION")));
+    let help = run(&[], &["--help"], &[]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(text(&help.stdout).contains("--check-config"));
+    assert_eq!(run(&[], &["--unknown"], &[]).status.code(), Some(1));
+}
+
+#[test]
+fn the_start_logs_what_is_set_and_what_has_no_effect_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let variables = [("STORAGE_TYPE", "mem"), ("KAFKA_TOPIC", "spans"), ("ES_PASSWORD", "hunter2")];
+    let (status, log) = Process::start(directory.path(), &variables).terminate();
+    assert_eq!(status.code(), Some(0));
+    let lines = |needle: &str| log.lines().filter(|line| line.contains(needle)).count();
+    assert_eq!(lines("STORAGE_TYPE=mem"), 1, "{log}");
+    assert_eq!(lines("KAFKA_TOPIC has no effect: this version has no Kafka collector (environment)"), 1, "{log}");
+    assert_eq!(lines("ES_PASSWORD has no effect"), 1, "{log}");
+    assert_eq!(lines("hunter2"), 0, "{log}");
+}
+
+#[test]
+fn text_logs_hold_the_message_and_its_fields() {
+    let directory = tempfile::tempdir().unwrap();
+    let variables = [("QUERY_PORT", "1"), ("SERVER_ADDRESS", "203.0.113.1"), ("STORAGE_TYPE", "mem")];
+    let output = zipkind(directory.path(), &variables).output().unwrap();
+    assert!(text(&output.stdout).contains(" INFO zipkind::server: configuration"), "{output:?}");
+    let quiet = zipkind(directory.path(), &variables).env("LOG_LEVEL", "error").output().unwrap();
+    assert_eq!(text(&quiet.stdout), "");
+}

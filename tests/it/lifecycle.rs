@@ -1,0 +1,115 @@
+//! Start and end of the process.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::binary::{PATIENCE, Process, server, zipkind};
+
+const SPAN: &str = r#"[{"traceId":"00000000000000ab","id":"00000000000000ab","name":"get /"}]"#;
+
+fn post_head(length: usize) -> String {
+    format!(
+        "POST /api/v2/spans HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    )
+}
+
+#[tokio::test]
+async fn a_posted_trace_is_read_back_at_once() {
+    let server = server(&[]).await;
+    let url = format!("http://{}", server.address());
+    let client = reqwest::Client::new();
+    let posted = client.post(format!("{url}/api/v2/spans")).body(SPAN).send().await.unwrap();
+    assert_eq!(posted.status(), 202);
+    let read = client.get(format!("{url}/api/v2/trace/ab")).send().await.unwrap().text().await.unwrap();
+    assert_eq!(read, SPAN);
+    assert!(server.stop().await.is_clean());
+}
+
+#[test]
+fn both_signals_end_the_process_with_status_0() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let directory = tempfile::tempdir().unwrap();
+        let process = Process::start(directory.path(), &[("STORAGE_TYPE", "mem")]);
+        process.signal(signal);
+        let (status, log) = process.wait();
+        assert_eq!(status.code(), Some(0), "{log}");
+        assert!(log.contains("ended, nothing was lost"), "{log}");
+    }
+}
+
+#[test]
+fn a_request_under_way_is_answered_and_new_connections_are_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let process = Process::start(directory.path(), &[("STORAGE_TYPE", "mem"), ("SERVER_DRAIN_TIMEOUT", "60s")]);
+    let mut connection = TcpStream::connect(process.address()).unwrap();
+    connection.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (first, last) = SPAN.split_at(10);
+    connection.write_all(post_head(SPAN.len()).as_bytes()).unwrap();
+    connection.write_all(first.as_bytes()).unwrap();
+    wait_until_served(&process);
+    process.signal(Signal::SIGTERM);
+    wait_until_refused(&process);
+    connection.write_all(last.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    let (status, log) = process.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+/// The server has taken the connections made before this one.
+fn wait_until_served(process: &Process) {
+    let mut connection = TcpStream::connect(process.address()).unwrap();
+    connection.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+fn wait_until_refused(process: &Process) {
+    let start = std::time::Instant::now();
+    while TcpStream::connect(process.address()).is_ok() {
+        assert!(start.elapsed() < PATIENCE, "connections are still taken");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_request_that_never_ends_is_cut_at_the_deadline() {
+    let directory = tempfile::tempdir().unwrap();
+    let process = Process::start(directory.path(), &[("STORAGE_TYPE", "mem"), ("SERVER_DRAIN_TIMEOUT", "200ms")]);
+    let mut connection = TcpStream::connect(process.address()).unwrap();
+    connection.write_all(post_head(1000).as_bytes()).unwrap();
+    wait_until_served(&process);
+    let (status, log) = process.terminate();
+    assert_eq!(status.code(), Some(0), "nothing was acknowledged, so nothing is lost: {log}");
+    assert!(log.contains("\"connections_cut\":1"), "{log}");
+}
+
+#[test]
+fn a_second_signal_ends_the_process_at_once_with_status_2() {
+    let directory = tempfile::tempdir().unwrap();
+    let process = Process::start(directory.path(), &[("STORAGE_TYPE", "mem"), ("SERVER_DRAIN_TIMEOUT", "1h")]);
+    let mut connection = TcpStream::connect(process.address()).unwrap();
+    connection.write_all(post_head(1000).as_bytes()).unwrap();
+    wait_until_served(&process);
+    process.signal(Signal::SIGTERM);
+    wait_until_refused(&process);
+    let (status, log) = process.terminate();
+    assert_eq!(status.code(), Some(2), "{log}");
+}
+
+#[test]
+fn a_taken_port_stops_the_start_and_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let directory = tempfile::tempdir().unwrap();
+    let variables = [("QUERY_PORT", port.as_str()), ("SERVER_ADDRESS", "127.0.0.1"), ("STORAGE_TYPE", "mem")];
+    let output = zipkind(directory.path(), &variables).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.starts_with(&format!("zipkind did not start: cannot listen on 127.0.0.1:{port}: ")), "{message}");
+}
