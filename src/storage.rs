@@ -7,16 +7,24 @@
 pub mod conformance;
 mod error;
 mod memory;
+mod metered;
 mod none;
+mod retry;
+#[cfg(test)]
+mod scripted;
 mod sqlite;
+mod timeout;
 mod types;
 
 use async_trait::async_trait;
 
 pub use error::{ErrorKind, StorageError};
 pub use memory::{MemoryConfig, MemoryStorage};
+pub use metered::{Metered, StorageMetrics};
 pub use none::NoneStorage;
+pub use retry::{Retry, RetryConfig};
 pub use sqlite::{SqliteConfig, SqliteMetrics, SqliteStorage, Synchronous};
+pub use timeout::{Timeout, TimeoutConfig};
 pub use types::{Batch, Capabilities, QueryBudget, SourcePosition, StorageOptions, Stored};
 
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
