@@ -39,9 +39,26 @@ function themeBoot(): Plugin {
   };
 }
 
+/**
+ * Says the order of the layers at the top of every style sheet: with styles split by page, the first one loaded would
+ * fix it otherwise, and base rules could win over those of a component.
+ */
+function layerOrder(): Plugin {
+  return {
+    name: 'layer-order',
+    generateBundle(_options, bundle) {
+      for (const file of Object.values(bundle)) {
+        if (file.type === 'asset' && file.fileName.endsWith('.css')) {
+          file.source = `@layer tokens,base,components;${file.source}`;
+        }
+      }
+    },
+  };
+}
+
 export default defineConfig(({ command }) => ({
   base: command === 'serve' ? '/zipkin/' : './',
-  plugins: [react(), themeBoot()],
+  plugins: [react(), themeBoot(), layerOrder()],
   // The server rewrites attributes that begin with ="/zipkin when another base path is set; chunks find each other
   // relative to themselves.
   experimental: {

@@ -1,6 +1,7 @@
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { usePreferences } from '../settings/preferences';
+import { formatLocale } from '.';
 
 /** Formats of one language and time zone: everything that is shown as a number, a time or a list comes from here. */
 export interface Format {
@@ -16,6 +17,14 @@ export interface Format {
   dateTime(ms: number): string;
   /** `21 Nov, 02:12 – 02:27 UTC`: a window in words. */
   range(startMs: number, endMs: number): string;
+  /** `21 Nov, 02:27:04.469`: where the day is not clear. */
+  dayTime(ms: number): string;
+  /** A time on an axis of a given length: with seconds, minutes or the day. */
+  clock(ms: number, lengthMs: number): string;
+  /** `UTC`, `CET`: the zone that times are shown in. */
+  zone(ms: number): string;
+  /** `15 minutes`, `2 days`: a length of time in whole units. */
+  span(ms: number): string;
   /** `5 min ago` */
   ago(ms: number, nowMs: number): string;
   number(value: number): string;
@@ -31,6 +40,13 @@ const durationSteps = [
   { below: 1_000_000, per: 1_000, unit: 'millisecond', short: 'ms' },
   { below: 60_000_000, per: 1_000_000, unit: 'second', short: 's' },
   { below: Number.POSITIVE_INFINITY, per: 60_000_000, unit: 'minute', short: 'min' },
+] as const;
+
+const spanUnits = [
+  { unit: 'day', per: 86_400_000 },
+  { unit: 'hour', per: 3_600_000 },
+  { unit: 'minute', per: 60_000 },
+  { unit: 'second', per: 1_000 },
 ] as const;
 
 /** The unit for a duration: the one in which three digits, once rounded, stay below the next unit. */
@@ -53,6 +69,14 @@ export function makeFormat(locale: string, utc: boolean): Format {
   const digits = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3, useGrouping: false });
   const whole = new Intl.NumberFormat(locale);
   const percent = new Intl.NumberFormat(locale, { style: 'percent', maximumSignificantDigits: 3 });
+  const dayTime = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', ...clock });
+  const hours = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', ...timeZone } as const;
+  const clocks = {
+    seconds: new Intl.DateTimeFormat(locale, { ...hours, second: '2-digit' }),
+    minutes: new Intl.DateTimeFormat(locale, hours),
+    days: new Intl.DateTimeFormat(locale, { ...hours, day: 'numeric', month: 'short' }),
+  };
+  const zone = new Intl.DateTimeFormat(locale, { timeZoneName: 'short', ...timeZone });
   const time = new Intl.DateTimeFormat(locale, clock);
   const dateTime = new Intl.DateTimeFormat(locale, { ...day, ...clock, timeZoneName: 'short' });
   const range = new Intl.DateTimeFormat(locale, {
@@ -92,6 +116,16 @@ export function makeFormat(locale: string, utc: boolean): Format {
     time: (ms) => time.format(ms),
     dateTime: (ms) => dateTime.format(ms),
     range: (startMs, endMs) => range.formatRange(startMs, endMs),
+    dayTime: (ms) => dayTime.format(ms),
+    clock: (ms, lengthMs) =>
+      lengthMs <= 20_000
+        ? time.format(ms)
+        : clocks[lengthMs <= 600_000 ? 'seconds' : lengthMs <= 86_400_000 ? 'minutes' : 'days'].format(ms),
+    zone: (ms) => zone.formatToParts(ms).find(({ type }) => type === 'timeZoneName')?.value ?? '',
+    span: (ms) => {
+      const { unit, per } = spanUnits.find((one) => ms >= one.per && ms % one.per === 0) ?? spanUnits[3];
+      return speak(unit).format(ms / per);
+    },
     ago: (ms, nowMs) => formatAgo(relative, nowMs - ms),
     number: (value) => whole.format(value),
     percent: (share) => percent.format(share),
@@ -124,5 +158,5 @@ function formatBytes(digits: Intl.NumberFormat, count: number): string {
 export function useFormat(): Format {
   const { i18n } = useTranslation();
   const { utc } = usePreferences();
-  return useMemo(() => makeFormat(i18n.language, utc), [i18n.language, utc]);
+  return useMemo(() => makeFormat(formatLocale(i18n.language), utc), [i18n.language, utc]);
 }

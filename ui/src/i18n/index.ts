@@ -55,6 +55,12 @@ export function languageTag(language: string): string {
   return isLanguage(language) ? languageTags[language] : 'en';
 }
 
+/** The locale for numbers and dates: the browser's regional form of the language (`en-GB`) when it has one. */
+export function formatLocale(tag: string): string {
+  const language = languages.find((one) => languageTags[one] === tag);
+  return (navigator.languages ?? []).find((one) => matchLanguage(one) === language) ?? tag;
+}
+
 async function load(language: Language): Promise<void> {
   const catalogue = await loaders[language]();
   for (const [area, messages] of Object.entries(catalogue)) {

@@ -47,7 +47,9 @@ function startsPair(key: string): boolean {
 function onKeyDown(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing || event.altKey) return;
   const single = !event.ctrlKey && !event.metaKey;
-  if (single && (takesText(event.target) || !preferences().shortcuts)) return;
+  // A list under virtual focus hears the keys of its input again, so where the focus is counts too.
+  const typing = takesText(event.target) || takesText(document.activeElement);
+  if (single && (typing || !preferences().shortcuts)) return;
   // An open dialog has the keyboard for itself.
   if (document.querySelector('dialog[open]')) return;
   const name = nameOf(event);

@@ -24,10 +24,11 @@ export function lookByName(name: string): ServiceLook {
   return lookByOrder(hash % (2 * serviceColours));
 }
 
-/** One or two letters for a service: the initials of its first two words, or its first letter. */
+/** Two letters for a service: the initials of its first two words, or the first two of its only word. */
 export function serviceCode(name: string): string {
   const words = name.split(/[^\p{L}\p{N}]+/u).filter((word) => word !== '');
-  const letters = words.slice(0, 2).map((word) => [...word][0] ?? '');
+  const [first = [], second] = words.map((word) => [...word]);
+  const letters = second ? [first[0], second[0]] : first.slice(0, 2);
   return letters.join('').toUpperCase() || '?';
 }
 

@@ -49,7 +49,6 @@ export function Splitter(props: {
     drag.current = undefined;
   };
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a separator that can be moved is a widget, which hr is not
     <div
       role="separator"
       tabIndex={0}
