@@ -104,8 +104,6 @@ const V1_ONLY: &[u8] = b"yAnnotations\"";
 /// The end of `"localEndpoint"` and `"remoteEndpoint"`, and the tags.
 const V2_ONLY: [&[u8]; 2] = [b"Endpoint\"", b"\"tags\""];
 
-/// Names that v1 spans have and v2 spans do not.
-const V1_HINTS: [&[u8]; 2] = [V1_ONLY, b"\"endpoint\""];
 /// The highest type code that a thrift message may begin with.
 const THRIFT_TYPE_MAX: u8 = 16;
 
@@ -115,13 +113,13 @@ fn contains(body: &[u8], text: &[u8]) -> bool {
 
 /// The format of a message that comes without a content type, as over queues; `None` for what is none of ours.
 ///
-/// One bare thrift struct counts as thrift. JSON that tells its version by no name is v2, which loses nothing.
+/// One bare thrift struct counts as thrift. JSON without the names that only v2 has is v1, as zipkin decides: a v2 span
+/// without endpoints and tags loses its kind, and a switch of servers must not change what is stored.
 #[must_use]
 pub fn detect(body: &[u8]) -> Option<Format> {
     match body {
         [b'[', ..] if V2_ONLY.iter().any(|name| contains(body, name)) => Some(Format::JsonV2),
-        [b'[', ..] if V1_HINTS.iter().any(|name| contains(body, name)) => Some(Format::JsonV1),
-        [b'[', ..] => Some(Format::JsonV2),
+        [b'[', ..] => Some(Format::JsonV1),
         [10, second, ..] if *second != 0 => Some(Format::Proto3),
         [first, _, ..] if *first <= THRIFT_TYPE_MAX => Some(Format::Thrift),
         _ => None,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::codec::tests::golden::{answered, replay_recorded};
+use crate::codec::tests::golden::{answered, compare_clients, replay_recorded};
 
 fn read(body: impl AsRef<[u8]>) -> Result<String, String> {
     answered(Format::JsonV1, body)
@@ -8,6 +8,11 @@ fn read(body: impl AsRef<[u8]>) -> Result<String, String> {
 #[test]
 fn zipkins_recorded_answers_are_given_to_the_byte() {
     assert!(replay_recorded(Format::JsonV1, "json_v1") > 40);
+}
+
+#[test]
+fn what_real_clients_send_becomes_the_spans_zipkin_made_of_it() {
+    assert!(compare_clients(Format::JsonV1, "json_v1") >= 2);
 }
 
 #[test]

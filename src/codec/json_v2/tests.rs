@@ -1,5 +1,5 @@
 use super::*;
-use crate::codec::tests::golden::{answered, replay_recorded};
+use crate::codec::tests::golden::{answered, compare_clients, replay_recorded};
 use crate::codec::{DecodeError, DecodeLimits, Format};
 use crate::model::DependencyLink;
 
@@ -18,6 +18,11 @@ fn member(member: &str) -> Result<String, String> {
 #[test]
 fn zipkins_recorded_answers_are_given_to_the_byte() {
     assert!(replay_recorded(Format::JsonV2, "json_v2") > 100);
+}
+
+#[test]
+fn what_real_clients_send_becomes_the_spans_zipkin_made_of_it() {
+    assert!(compare_clients(Format::JsonV2, "json_v2") >= 10);
 }
 
 #[test]

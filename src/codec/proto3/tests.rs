@@ -1,5 +1,5 @@
 use super::*;
-use crate::codec::tests::golden::{answered, replay_recorded};
+use crate::codec::tests::golden::{answered, compare_clients, replay_recorded};
 use crate::codec::{DecodeError, DecodeLimits, Format, json_v2};
 
 /// One field: key, then a length-delimited value.
@@ -21,6 +21,11 @@ fn read(body: &[u8]) -> Result<String, String> {
 #[test]
 fn zipkins_recorded_answers_are_given_to_the_byte() {
     assert!(replay_recorded(Format::Proto3, "proto3") > 20);
+}
+
+#[test]
+fn what_real_clients_send_becomes_the_spans_zipkin_made_of_it() {
+    assert!(compare_clients(Format::Proto3, "proto3") >= 4);
 }
 
 #[test]

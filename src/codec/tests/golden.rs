@@ -3,7 +3,7 @@
 //! `in` or `in_hex` is the message; `spans` what a read of the trace gave afterwards, to the byte; `refused` the body
 //! of the 400; `refused_ending` the end of it where zipkin's parser talks and we have words of our own.
 
-use crate::codec::{DecodeLimits, Format, decode, json_v2};
+use crate::codec::{DecodeLimits, Format, decode, detect, json_v2};
 use serde_json::Value;
 
 /// Decodes a message and writes it as a query would answer it.
@@ -51,4 +51,39 @@ pub(crate) fn replay_recorded(format: Format, folder: &str) -> usize {
         }
     }
     cases.len()
+}
+
+/// Decodes what a real client sent (`tests/golden/<codec>/<client>/in.*`) and compares it with the spans that zipkin
+/// answered for it (`spans.json`), as sets: zipkin keeps equal spans once and in an order of its own.
+fn compare_client(format: Format, folder: &std::path::Path) {
+    let mut spans = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a readable folder").map(|entry| entry.expect("an entry").path()) {
+        if entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with("in.")) {
+            let message = std::fs::read(&entry).expect("a readable message");
+            // Queues tell no content type, so zipkin went by the content.
+            let detected = detect(&message).expect("a known format");
+            assert!(detected == format || folder.ends_with("zipkin-js-kafka-json-v2"), "{}", entry.display());
+            let answer = answered(detected, &message).unwrap_or_else(|error| panic!("{}: {error}", entry.display()));
+            spans.extend(list_of(answer.as_bytes()));
+        }
+    }
+    let mut expected = list_of(&std::fs::read(folder.join("spans.json")).expect("spans.json"));
+    for list in [&mut spans, &mut expected] {
+        list.sort();
+        list.dedup();
+    }
+    assert_eq!(spans, expected, "{}", folder.display());
+    assert!(!spans.is_empty());
+}
+
+fn list_of(json: &[u8]) -> Vec<String> {
+    let values: Vec<Value> = serde_json::from_slice(json).expect("a list of spans");
+    values.iter().map(Value::to_string).collect()
+}
+
+/// Compares every client of one codec; returns how many there were.
+pub(crate) fn compare_clients(format: Format, folder: &str) -> usize {
+    let folder = format!("{}/tests/golden/{folder}", env!("CARGO_MANIFEST_DIR"));
+    let entries = std::fs::read_dir(folder).expect("a readable folder").map(|entry| entry.expect("an entry").path());
+    entries.filter(|path| path.is_dir()).map(|client| compare_client(format, &client)).count()
 }

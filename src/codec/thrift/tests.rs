@@ -1,5 +1,5 @@
 use super::*;
-use crate::codec::tests::golden::{answered, replay_recorded};
+use crate::codec::tests::golden::{answered, compare_clients, replay_recorded};
 use crate::codec::{DecodeError, DecodeLimits, Format};
 
 fn field(field_type: u8, number: i16, value: &[u8]) -> Vec<u8> {
@@ -31,6 +31,11 @@ fn read(body: &[u8]) -> Result<String, String> {
 #[test]
 fn zipkins_recorded_answers_are_given_to_the_byte() {
     assert!(replay_recorded(Format::Thrift, "thrift") > 5);
+}
+
+#[test]
+fn what_real_clients_send_becomes_the_spans_zipkin_made_of_it() {
+    assert!(compare_clients(Format::Thrift, "thrift") >= 2);
 }
 
 #[test]
