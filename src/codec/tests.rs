@@ -1,4 +1,8 @@
+mod arbitrary;
 pub(crate) mod golden;
+mod hostile;
+mod property;
+mod v1_writers;
 
 use super::*;
 
