@@ -1,18 +1,19 @@
 //! Fills each part's struct from the rows of the table.
 
+mod reading;
+mod storage;
+
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
+
+pub use storage::{StorageConfig, StorageKind};
 
 use super::Config;
 use super::reader::Reader;
 use super::sources::EnvSource;
 use super::variables as rows;
-use crate::api::{ApiConfig, UiConfig};
 use crate::codec::DecodeLimits;
 use crate::ingest::{AckMode, IngestConfig, memory_bytes_default};
-use crate::query::QueryConfig;
-use crate::storage::{MemoryConfig, StorageOptions};
 use crate::telemetry::log::{LogConfig, LogLevel};
 use crate::transport::http::HttpCollectorConfig;
 use crate::web::cors::AllowedOrigins;
@@ -40,58 +41,15 @@ impl ServerConfig {
     }
 }
 
-/// Where spans rest.
-#[derive(Clone, Debug)]
-pub struct StorageConfig {
-    /// Which backend.
-    pub kind: StorageKind,
-    /// Settings all backends share.
-    pub options: StorageOptions,
-    /// Settings of the memory store.
-    pub memory: MemoryConfig,
-    /// Directory of the embedded database.
-    pub sqlite_path: PathBuf,
-    /// Time between two rounds of background work.
-    pub maintain_interval: Duration,
-    /// How long one write may take.
-    pub write_timeout: Duration,
-}
-
-/// The backends that can be chosen (`STORAGE_TYPE`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StorageKind {
-    /// The durable embedded database.
-    Sqlite,
-    /// Memory only.
-    Mem,
-    /// Nowhere.
-    None,
-}
-
-impl StorageKind {
-    /// As in `STORAGE_TYPE`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sqlite => "sqlite",
-            Self::Mem => "mem",
-            Self::None => "none",
-        }
-    }
-}
-
 /// Reads all parts. What cannot be read is a problem of the reader, and the result is then thrown away.
 pub(super) fn read(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<String>) -> Config {
     let server = server(reader);
     let log = log(reader, notes);
-    let storage = storage(reader, env, notes);
-    let query = query(reader, &storage.options);
-    let api = api(reader);
+    let storage = storage::storage(reader, env, notes);
+    let query = reading::query(reader, &storage.options);
+    let api = reading::api(reader);
     let ingest = ingest(reader);
-    let ingest_memory_bytes = match reader.bytes_if_set(&rows::INGEST_MEMORY_BYTES, 1 << 20) {
-        Some(bytes) => bytes,
-        None => reader.preset(&rows::INGEST_MEMORY_BYTES, memory_bytes_default()),
-    };
+    let ingest_memory_bytes = reader.bytes_or(&rows::INGEST_MEMORY_BYTES, 1 << 20, memory_bytes_default());
     Config {
         server,
         log,
@@ -112,49 +70,6 @@ pub(super) fn read(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<Str
         settings: Vec::new(),
         notes: Vec::new(),
     }
-}
-
-fn query(reader: &mut Reader, options: &StorageOptions) -> QueryConfig {
-    QueryConfig {
-        search_enabled: options.search_enabled,
-        timeout: reader.duration_unless_zero(&rows::QUERY_TIMEOUT),
-        lookback_default_ms: milliseconds(reader.duration(&rows::QUERY_LOOKBACK)),
-        spans_read_max: reader.number(&rows::QUERY_SPANS_MAX, 1..=u64::MAX),
-        autocomplete_keys: options.autocomplete_keys.clone(),
-    }
-}
-
-fn api(reader: &mut Reader) -> ApiConfig {
-    let query_enabled = reader.flag(&rows::QUERY_ENABLED);
-    ApiConfig {
-        query_enabled,
-        ui_enabled: reader.flag_or(&rows::UI_ENABLED, query_enabled),
-        names_max_age: reader.duration(&rows::QUERY_NAMES_CACHE),
-        ui: ui(reader),
-    }
-}
-
-fn ui(reader: &mut Reader) -> UiConfig {
-    UiConfig {
-        environment: reader.text(&rows::UI_ENVIRONMENT).unwrap_or_default(),
-        query_limit: reader.number(&rows::UI_QUERY_LIMIT, 1..=i32::MAX),
-        default_lookback_ms: milliseconds(reader.duration(&rows::UI_DEFAULT_LOOKBACK)),
-        logs_url: reader.text(&rows::UI_LOGS_URL),
-        support_url: reader.text(&rows::UI_SUPPORT_URL),
-        archive_post_url: reader.text(&rows::UI_ARCHIVE_POST_URL),
-        archive_url: reader.text(&rows::UI_ARCHIVE_URL),
-        dependency_enabled: reader.flag(&rows::UI_DEPENDENCY_ENABLED),
-        dependency_low_error_rate: reader.number(&rows::UI_DEPENDENCY_LOW_ERROR_RATE, 0.0..=1.0),
-        dependency_high_error_rate: reader.number(&rows::UI_DEPENDENCY_HIGH_ERROR_RATE, 0.0..=1.0),
-        base_path: reader.text(&rows::UI_BASEPATH).unwrap_or_default(),
-        link_patterns: reader.json(&rows::UI_LINK_PATTERNS).unwrap_or_default(),
-        trace_bytes_max: reader.bytes(&rows::UI_TRACE_BYTES_MAX, 1) as u64,
-        frame_ancestors: reader.text(&rows::UI_FRAME_ANCESTORS).unwrap_or_default(),
-    }
-}
-
-fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn server_limits(reader: &mut Reader) -> ServerLimits {
@@ -214,49 +129,6 @@ fn log_target(category: &str) -> Option<String> {
         "zipkind" => Some(path),
         _ => None,
     }
-}
-
-fn storage(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<String>) -> StorageConfig {
-    let kind = match reader.choice(&rows::STORAGE_TYPE) {
-        Some("mem") => StorageKind::Mem,
-        Some("none") => StorageKind::None,
-        _ => StorageKind::Sqlite,
-    };
-    if reader.is_set(&rows::MEM_MAX_SPANS) && !reader.is_set(&rows::STORAGE_TYPE) {
-        notes.push(
-            "MEM_MAX_SPANS is set without STORAGE_TYPE=mem: spans go to the durable store (sqlite), not to memory"
-                .to_owned(),
-        );
-    }
-    let options = StorageOptions {
-        strict_trace_id: reader.flag(&rows::STRICT_TRACE_ID),
-        search_enabled: reader.flag(&rows::SEARCH_ENABLED),
-        autocomplete_keys: reader.list(&rows::AUTOCOMPLETE_KEYS),
-        service_names_max: reader.number(&rows::STORAGE_SERVICE_NAMES_MAX, 1..=10_000_000),
-        names_per_service_max: reader.number(&rows::STORAGE_NAMES_PER_SERVICE_MAX, 1..=10_000_000),
-    };
-    let memory = MemoryConfig {
-        spans_max: reader.number(&rows::MEM_MAX_SPANS, 1..=usize::MAX),
-        bytes_max: reader.bytes(&rows::MEM_MAX_BYTES, 1 << 20),
-    };
-    StorageConfig {
-        kind,
-        options,
-        memory,
-        sqlite_path: sqlite_path(reader, env),
-        maintain_interval: reader.duration(&rows::RETENTION_INTERVAL).max(Duration::from_millis(100)),
-        write_timeout: reader.duration(&rows::STORAGE_WRITE_TIMEOUT),
-    }
-}
-
-fn sqlite_path(reader: &mut Reader, env: &dyn EnvSource) -> PathBuf {
-    if reader.is_set(&rows::SQLITE_PATH) {
-        return PathBuf::from(reader.text(&rows::SQLITE_PATH).unwrap_or_default());
-    }
-    let data_home = env.get("XDG_DATA_HOME").filter(|home| !home.is_empty());
-    let path = data_home.map_or_else(|| PathBuf::from("/var/lib/zipkind"), |home| PathBuf::from(home).join("zipkind"));
-    reader.preset(&rows::SQLITE_PATH, path.display());
-    path
 }
 
 fn ingest(reader: &mut Reader) -> IngestConfig {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::secret::without_passwords;
 use super::sources::{Found, key};
-use super::variables::{Kind, Preset, Variable};
+use super::variables::{self, Kind, Preset, Variable};
 use super::{Problem, Setting, text};
 
 /// Source of a value that nobody set.
@@ -29,9 +29,25 @@ impl Reader {
         Self { values, settings: Vec::new(), problems }
     }
 
-    /// Effective values and problems, when all has been read.
-    pub(super) fn finish(self) -> (Vec<Setting>, Vec<Problem>) {
-        (self.settings, self.problems)
+    /// Effective values in the order of the table, and problems, when all has been read.
+    pub(super) fn finish(mut self) -> (Vec<Setting>, Vec<Problem>) {
+        let place = |setting: &Setting| {
+            let is_row = |row: &Variable| match row.prefix() {
+                Some(prefix) => setting.name.starts_with(prefix),
+                None => row.label() == setting.name,
+            };
+            variables::all().position(is_row)
+        };
+        self.settings.sort_by_cached_key(place);
+        // A value that two parts ask for was read twice.
+        self.settings.dedup();
+        let mut problems: Vec<Problem> = Vec::new();
+        for problem in self.problems {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+        (self.settings, problems)
     }
 
     /// True when someone set it.
@@ -45,7 +61,11 @@ impl Reader {
 
     /// A flag whose default is another's value.
     pub(super) fn flag_or(&mut self, variable: &Variable, default: bool) -> bool {
-        self.computed(variable, text::flag).unwrap_or_else(|| self.preset(variable, default))
+        match self.computed(variable, text::flag) {
+            Some(flag) => flag,
+            None if self.is_set(variable) => default,
+            None => self.preset(variable, default),
+        }
     }
 
     /// A number within bounds.
@@ -61,7 +81,7 @@ impl Reader {
     where
         T: FromStr + PartialOrd + Display + Copy,
     {
-        self.computed(variable, |text| in_range(text, &range))
+        self.computed(variable, |text| in_range(text, &range)).or_else(|| self.left_to_its_user(variable))
     }
 
     pub(super) fn duration(&mut self, variable: &Variable) -> Duration {
@@ -81,7 +101,16 @@ impl Reader {
 
     /// A size whose default is worked out by its user; `None` when not set.
     pub(super) fn bytes_if_set(&mut self, variable: &Variable, least: usize) -> Option<usize> {
-        self.computed(variable, |text| at_least(text, least))
+        self.computed(variable, |text| at_least(text, least)).or_else(|| self.left_to_its_user(variable))
+    }
+
+    /// A size whose default was worked out.
+    pub(super) fn bytes_or(&mut self, variable: &Variable, least: usize, default: usize) -> usize {
+        match self.computed(variable, |text| at_least(text, least)) {
+            Some(bytes) => bytes,
+            None if self.is_set(variable) => default,
+            None => self.preset(variable, default),
+        }
     }
 
     pub(super) fn text(&mut self, variable: &Variable) -> Option<String> {
@@ -137,6 +166,15 @@ impl Reader {
         let shown = shown(variable, &value.to_string());
         self.settings.push(Setting::new(variable.label(), shown, DEFAULT.to_owned()));
         value
+    }
+
+    fn left_to_its_user<T>(&mut self, variable: &Variable) -> Option<T> {
+        if let Preset::Computed(words) = variable.default
+            && !self.is_set(variable)
+        {
+            self.preset(variable, format_args!("({words})"));
+        }
+        None
     }
 
     /// Adds a problem that lies between several values.

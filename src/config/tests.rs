@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::ingest::AckMode;
-use crate::storage::{MemoryConfig, StorageOptions};
+use crate::storage::{MemoryConfig, SqliteConfig, StorageOptions};
 
 fn env(pairs: &[(&str, &str)]) -> HashMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -35,6 +35,8 @@ fn nothing_set_gives_the_defaults_the_parts_declare() {
     assert_eq!(config.log, LogConfig::default());
     assert_eq!(config.storage.options, StorageOptions::default());
     assert_eq!(config.storage.memory, MemoryConfig::default());
+    let sqlite = SqliteConfig { path: config.storage.sqlite.path.clone(), ..SqliteConfig::default() };
+    assert_eq!(config.storage.sqlite, sqlite);
     assert_eq!(config.limits, ServerLimits::default());
     assert_eq!(config.body, BodyLimits::default());
     assert_eq!(config.http_collector, HttpCollectorConfig::default());
@@ -155,10 +157,11 @@ fn a_size_for_memory_alone_is_warned_of() {
 
 #[test]
 fn the_database_rests_where_the_environment_says() {
-    let path = |environment: &[(&str, &str)]| from_env(environment).storage.sqlite_path;
-    assert_eq!(path(&[]), Path::new("/var/lib/zipkind"));
-    assert_eq!(path(&[("XDG_DATA_HOME", "/data")]), Path::new("/data/zipkind"));
-    assert_eq!(path(&[("XDG_DATA_HOME", "/data"), ("SQLITE_PATH", "/spans")]), Path::new("/spans"));
+    let path = |environment: &[(&str, &str)]| from_env(environment).storage.sqlite.path;
+    assert_eq!(path(&[]), Path::new("/var/lib/zipkind/zipkind.db"));
+    assert_eq!(path(&[("XDG_DATA_HOME", "/data")]), Path::new("/data/zipkind/zipkind.db"));
+    assert_eq!(path(&[("XDG_DATA_HOME", "/data"), ("SQLITE_PATH", "/spans")]), Path::new("/spans/zipkind.db"));
+    assert_eq!(path(&[("SQLITE_PATH", "/spans/mine.db")]), Path::new("/spans/mine.db"));
 }
 
 #[test]
@@ -198,4 +201,24 @@ fn units_reach_the_parts() {
     assert_eq!(config.server.drain_timeout, Duration::from_secs(3));
     assert_eq!(config.storage.options.autocomplete_keys, ["environment", "version"]);
     assert_eq!(config.server.socket_address().unwrap().to_string(), "127.0.0.1:9411");
+}
+
+#[test]
+fn every_row_that_has_an_effect_is_read() {
+    let examined = load(&[], &[], &[]);
+    let names: Vec<&str> = examined.settings.iter().map(|setting| setting.name.as_str()).collect();
+    let rows = variables::all().filter(|row| row.effect == Effect::Used).map(variables::Variable::label);
+    assert_eq!(names, rows.collect::<Vec<_>>());
+}
+
+#[test]
+fn no_row_takes_nonsense_in_silence() {
+    use variables::Kind;
+    let of_a_kind =
+        |row: &&variables::Variable| !matches!(row.kind, Kind::Text | Kind::List | Kind::Url | Kind::Secret);
+    for row in variables::all().filter(|row| row.effect == Effect::Used).filter(of_a_kind) {
+        let problems = load(&[], &[(&row.label(), "non sense")], &[]).outcome.unwrap_err().0;
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].to_string().starts_with(&format!("{}: \"non sense\" is n", row.label())), "{problems:?}");
+    }
 }

@@ -21,13 +21,29 @@ super::variables! {
     MEM_MAX_BYTES: Bytes, Is("1GiB"), Used, ["MEM_MAX_BYTES"], "zipkind.storage.mem.max-bytes",
         "memory store: most bytes kept; the oldest traces go first";
     SQLITE_PATH: Text, Computed("$XDG_DATA_HOME/zipkind, else /var/lib/zipkind"), Used, ["SQLITE_PATH"], "zipkind.storage.sqlite.path",
-        "directory of the embedded database";
-    SQLITE_SYNCHRONOUS: Choice("full, normal"), Is("full"), Used, ["SQLITE_SYNCHRONOUS"], "zipkind.storage.sqlite.synchronous",
-        "full: what was acknowledged survives a loss of power; normal: the last moments may not";
+        "directory of the embedded database, or its file when the name ends in `.db`";
+    SQLITE_SYNCHRONOUS: Choice("full, normal, off"), Is("full"), Used, ["SQLITE_SYNCHRONOUS"], "zipkind.storage.sqlite.synchronous",
+        "full: what was acknowledged survives a loss of power; normal: the last moments may not; off: the file may break";
     RETENTION_MAX_AGE: Duration(Seconds), Is("7d"), Used, ["RETENTION_MAX_AGE"], "zipkind.retention.max-age",
         "older traces are removed, 0 for never";
     RETENTION_MAX_BYTES: Bytes, Computed("half of what is free on the disk at start, with the database's own size"), Used, ["RETENTION_MAX_BYTES"], "zipkind.retention.max-bytes",
         "largest size of the database; the oldest traces go first";
+    RETENTION_MIN_STAY: Duration(Seconds), Is("1h"), Used, ["RETENTION_MIN_STAY"], "zipkind.retention.min-stay",
+        "how long a span stays after it arrived, however old its timestamp is";
+    RETENTION_TURN: Duration(Milliseconds), Is("5s"), Used, ["RETENTION_TURN"], "zipkind.retention.turn",
+        "longest time one round of removal takes";
+    SQLITE_READ_CONNECTIONS: Number, Is("4"), Used, ["SQLITE_READ_CONNECTIONS"], "zipkind.storage.sqlite.read-connections",
+        "queries that run at once, 1 to 1024";
+    SQLITE_WRITE_CACHE_BYTES: Bytes, Is("64MiB"), Used, ["SQLITE_WRITE_CACHE_BYTES"], "zipkind.storage.sqlite.write-cache-bytes",
+        "page cache of the writer";
+    SQLITE_READ_CACHE_BYTES: Bytes, Is("4MiB"), Used, ["SQLITE_READ_CACHE_BYTES"], "zipkind.storage.sqlite.read-cache-bytes",
+        "page cache of each read connection";
+    SQLITE_BUSY_TIMEOUT: Duration(Milliseconds), Is("5s"), Used, ["SQLITE_BUSY_TIMEOUT"], "zipkind.storage.sqlite.busy-timeout",
+        "longest wait for a read connection, or for a lock that another process holds";
+    SQLITE_SNAPSHOT_MAX: Duration(Milliseconds), Is("30s"), Used, ["SQLITE_SNAPSHOT_MAX"], "zipkind.storage.sqlite.snapshot-max",
+        "longest time a query may hold back the write-ahead log";
+    SQLITE_WAL_BYTES: Bytes, Is("16MiB"), Used, ["SQLITE_WAL_BYTES"], "zipkind.storage.sqlite.wal-bytes",
+        "size from which the write-ahead log is moved into the database";
     RETENTION_INTERVAL: Duration(Seconds), Is("30s"), Used, ["RETENTION_INTERVAL"], "zipkind.retention.interval",
         "time between two rounds of removal";
 }
