@@ -82,8 +82,9 @@ impl Default for DecodeLimits {
 /// [`DecodeError::NotAList`] or [`DecodeError::OtherVersion`].
 pub fn check_list(format: Format, body: &[u8]) -> Result<(), DecodeError> {
     let begins_as_list = match (format, body) {
-        // The line feed is an accident of zipkin's check (10 is also a protobuf key), but somebody may send it.
-        (Format::JsonV2 | Format::JsonV1, [b'[' | b'\n', ..]) => true,
+        // Zipkin lets the first bytes of protobuf and thrift pass here, too, so that the JSON reader says what is wrong;
+        // 10 is also a line feed.
+        (Format::JsonV2 | Format::JsonV1, [b'[' | b'\n' | 11 | 12, ..]) => true,
         (Format::Proto3, [10, second, ..]) => *second != 0,
         (Format::Thrift, [11 | 12, ..]) => true,
         _ => false,
