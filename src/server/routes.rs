@@ -41,6 +41,8 @@ pub(super) fn all(parts: Parts<'_>) -> anyhow::Result<Router> {
         draining: parts.draining,
     });
     let metrics = CollectorMetrics::register(parts.registry)?;
+    // Zipkin shows gRPC's counters whether or not anything is received by it.
+    let _zeros = metrics.transport("grpc");
     let bodies = BodyReader::register(config.body, parts.budget, parts.registry)?;
     let routes =
         api::routes(state).merge(transport::http::routes(parts.collector, &config.http_collector, &metrics, bodies));
