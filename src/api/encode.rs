@@ -29,7 +29,21 @@ pub(super) fn names_answer(names: &[String]) -> Response {
 pub(super) fn links_answer(links: &[DependencyLink]) -> Response {
     let mut body = Vec::new();
     json_v2::write_links(links, &mut body);
+    let padding = links.iter().map(|link| peer_padding(&link.parent) + peer_padding(&link.child)).sum::<usize>();
+    body.resize(body.len() + padding, 0);
     answer::json(body)
+}
+
+/// Zipkin reckons the size of its list of links before it writes it, and counts a line or paragraph separator two bytes too
+/// long in a name with other characters beyond ASCII; what is left over are NUL bytes after the list. Recorded
+/// (`deps-escape`), so ours are there, too.
+fn peer_padding(name: &str) -> usize {
+    if name.is_ascii() {
+        return 0;
+    }
+    let is_separator = |character: &char| matches!(character, '\u{2028}' | '\u{2029}');
+    let has_others = name.chars().any(|character| !character.is_ascii() && !is_separator(&character));
+    if has_others { 2 * name.chars().filter(is_separator).count() } else { 0 }
 }
 
 /// `record_bytes` of compact spans become about twice as much JSON.
