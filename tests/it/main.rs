@@ -1,7 +1,11 @@
 //! The whole server, through its sockets and as a process.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests fail by panic and say why")]
+
 mod binary;
 mod config;
 mod faulty_storage;
 mod ingest_faults;
 mod lifecycle;
+mod recorded;
+mod support;
