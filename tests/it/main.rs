@@ -4,6 +4,7 @@
 
 mod binary;
 mod config;
+mod corpora;
 mod faulty_storage;
 mod ingest_faults;
 mod lifecycle;
