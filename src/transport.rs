@@ -2,4 +2,9 @@
 //!
 //! Adding one touches its own folder and one line here.
 
+#[cfg(test)]
+mod fixture;
+pub mod grpc;
 pub mod http;
+mod intake;
+pub mod otlp;

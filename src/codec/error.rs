@@ -38,6 +38,14 @@ pub enum DecodeError {
     },
 }
 
+impl DecodeError {
+    /// True when the message was refused before its spans were looked at.
+    #[must_use]
+    pub fn is_no_list(&self) -> bool {
+        matches!(self, Self::NotAList { .. } | Self::OtherVersion { .. })
+    }
+}
+
 /// Longest piece of a sender's text that a message repeats, in characters.
 const QUOTE_CHARACTERS_MAX: usize = 120;
 

@@ -1,14 +1,17 @@
 use std::io::Write as _;
 
+use std::time::Duration;
+
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use http::header::{CONNECTION, RETRY_AFTER};
 use http_body_util::BodyExt as _;
 use prometheus::Registry;
 use tower::ServiceExt as _;
 
 use super::*;
 use crate::ingest::{IngestConfig, MemoryBudget};
-use crate::model::TraceId;
+use crate::model::{SpanBatch, TraceId};
 use crate::storage::{MemoryConfig, MemoryStorage, QueryBudget, SpanStore as _, StorageOptions};
 use crate::web::limits::BodyLimits;
 
