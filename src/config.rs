@@ -24,7 +24,9 @@ use crate::api::ApiConfig;
 use crate::ingest::IngestConfig;
 use crate::query::QueryConfig;
 use crate::telemetry::log::LogConfig;
+use crate::transport::grpc::GrpcCollectorConfig;
 use crate::transport::http::HttpCollectorConfig;
+use crate::transport::otlp::OtlpConfig;
 use crate::web::edge::EdgeConfig;
 use crate::web::limits::{BodyLimits, ServerLimits};
 use reader::Reader;
@@ -49,6 +51,10 @@ pub struct Config {
     pub body: BodyLimits,
     /// The HTTP collector.
     pub http_collector: HttpCollectorConfig,
+    /// Zipkin's gRPC collector.
+    pub grpc_collector: GrpcCollectorConfig,
+    /// The OTLP collectors.
+    pub otlp: OtlpConfig,
     /// The read side.
     pub query: QueryConfig,
     /// What is served, and what the UI is told.

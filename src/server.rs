@@ -6,6 +6,7 @@
 mod backends;
 mod background;
 mod ending;
+mod otlp_ports;
 mod routes;
 mod signals;
 
@@ -85,14 +86,16 @@ impl Server {
             clock,
             draining: shutdown.clone(),
         };
-        let router = routes::all(parts)?;
+        let doors = routes::all(parts)?;
+        let mut listeners = otlp_ports::open(&config, doors.otlp_http, doors.otlp_grpc)?;
+        listeners.push((listener, doors.main));
         let drain_timeout = config.server.drain_timeout;
         let limits = ServerLimits { shutdown_timeout: drain_timeout.mul_f64(REQUESTS_SHARE), ..config.limits };
         let metrics = ServerMetrics::register(&registry)?;
         let background = background::start(Arc::clone(&storage), config.storage.maintain_interval);
         let stop = shutdown.clone();
         let serving = tokio::spawn(async move {
-            let served = serve(vec![listener], router, limits, metrics, stop.clone()).await;
+            let served = serve(listeners, limits, metrics, stop.clone()).await;
             // Reached early when accepting fails for good: the parts still end in order.
             stop.cancel();
             background.stop().await;

@@ -15,7 +15,9 @@ use super::variables as rows;
 use crate::codec::DecodeLimits;
 use crate::ingest::{AckMode, IngestConfig, memory_bytes_default};
 use crate::telemetry::log::{LogConfig, LogLevel};
+use crate::transport::grpc::GrpcCollectorConfig;
 use crate::transport::http::HttpCollectorConfig;
+use crate::transport::otlp::{OtlpConfig, OtlpPort};
 use crate::web::cors::AllowedOrigins;
 use crate::web::edge::EdgeConfig;
 use crate::web::limits::{BodyLimits, ServerLimits};
@@ -49,6 +51,7 @@ pub(super) fn read(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<Str
     let query = reading::query(reader, &storage.options);
     let api = reading::api(reader);
     let ingest = ingest(reader);
+    let decode = DecodeLimits { spans_max: reader.number(&rows::COLLECTOR_MESSAGE_SPANS_MAX, 1..=100_000_000) };
     let ingest_memory_bytes = reader.bytes_or(&rows::INGEST_MEMORY_BYTES, 1 << 20, memory_bytes_default());
     Config {
         server,
@@ -58,9 +61,13 @@ pub(super) fn read(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<Str
         ingest_memory_bytes,
         limits: server_limits(reader),
         body: body_limits(reader),
-        http_collector: HttpCollectorConfig {
-            enabled: reader.flag(&rows::COLLECTOR_HTTP_ENABLED),
-            decode: DecodeLimits { spans_max: reader.number(&rows::COLLECTOR_MESSAGE_SPANS_MAX, 1..=100_000_000) },
+        http_collector: HttpCollectorConfig { enabled: reader.flag(&rows::COLLECTOR_HTTP_ENABLED), decode },
+        grpc_collector: GrpcCollectorConfig { enabled: reader.flag(&rows::COLLECTOR_GRPC_ENABLED), decode },
+        otlp: OtlpConfig {
+            enabled: reader.flag(&rows::COLLECTOR_OTLP_ENABLED),
+            http_port: otlp_port(reader, &rows::COLLECTOR_OTLP_HTTP_PORT, OtlpConfig::default().http_port),
+            grpc_port: otlp_port(reader, &rows::COLLECTOR_OTLP_GRPC_PORT, OtlpConfig::default().grpc_port),
+            decode,
         },
         query,
         api,
@@ -69,6 +76,15 @@ pub(super) fn read(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<Str
         },
         settings: Vec::new(),
         notes: Vec::new(),
+    }
+}
+
+/// A port that somebody set is wanted; the standard one is an offer.
+fn otlp_port(reader: &mut Reader, variable: &rows::Variable, standard: Option<OtlpPort>) -> Option<OtlpPort> {
+    match reader.number_if_set(variable, 0..=u16::MAX) {
+        None => standard,
+        Some(0) => None,
+        Some(number) => Some(OtlpPort::Chosen(number)),
     }
 }
 

@@ -28,8 +28,18 @@ pub(super) struct Parts<'a> {
     pub(super) draining: CancellationToken,
 }
 
-/// The routes of every part that is switched on, within the layers they share.
-pub(super) fn all(parts: Parts<'_>) -> anyhow::Result<Router> {
+/// Routes by port, within the layers they share.
+pub(super) struct Doors {
+    /// Every part that is switched on.
+    pub(super) main: Router,
+    /// OTLP over HTTP alone.
+    pub(super) otlp_http: Router,
+    /// The gRPC services alone.
+    pub(super) otlp_grpc: Router,
+}
+
+/// The routes of every part that is switched on.
+pub(super) fn all(parts: Parts<'_>) -> anyhow::Result<Doors> {
     let config = parts.config;
     let state = ApiState::new(ApiParts {
         config: config.api.clone(),
@@ -44,7 +54,15 @@ pub(super) fn all(parts: Parts<'_>) -> anyhow::Result<Router> {
     // Zipkin shows gRPC's counters whether or not anything is received by it.
     let _zeros = metrics.transport("grpc");
     let bodies = BodyReader::register(config.body, parts.budget, parts.registry)?;
-    let routes =
-        api::routes(state).merge(transport::http::routes(parts.collector, &config.http_collector, &metrics, bodies));
-    Ok(edge(routes, parts.config.edge.clone(), RequestMetrics::register(parts.registry)?))
+    let collector = parts.collector;
+    let otlp_http = transport::otlp::routes(collector.clone(), &config.otlp, &metrics, bodies.clone());
+    let grpc = transport::grpc::routes(&collector, &config.grpc_collector, &config.otlp, &metrics, &bodies);
+    let http = transport::http::routes(collector, &config.http_collector, &metrics, bodies);
+    let requests = RequestMetrics::register(parts.registry)?;
+    let door = |routes: Router| edge(routes, config.edge.clone(), requests.clone());
+    Ok(Doors {
+        main: door(api::routes(state).merge(http).merge(otlp_http.clone()).merge(grpc.clone())),
+        otlp_http: door(otlp_http),
+        otlp_grpc: door(grpc),
+    })
 }

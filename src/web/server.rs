@@ -86,18 +86,16 @@ fn is_without_ipv6(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(EAFNOSUPPORT | EADDRNOTAVAIL))
 }
 
-/// Serves `router` on all `listeners` until `shutdown` is cancelled; then accepts no more, lets requests under way finish
-/// and returns, at the latest after `limits.shutdown_timeout`.
+/// Serves each listener's routes until `shutdown` is cancelled; then accepts no more, lets requests under way finish and
+/// returns, at the latest after `limits.shutdown_timeout`. All listeners share the limits.
 pub async fn serve(
-    listeners: Vec<TcpListener>,
-    router: Router,
+    listeners: Vec<(TcpListener, Router)>,
     limits: ServerLimits,
     metrics: ServerMetrics,
     shutdown: CancellationToken,
 ) -> ServeReport {
     let server = Arc::new(Server {
         http: http_builder(&limits),
-        router,
         limits,
         slots: Arc::new(Semaphore::new(limits.connections_max.clamp(1, Semaphore::MAX_PERMITS))),
         metrics,
@@ -106,8 +104,8 @@ pub async fn serve(
         connections: TaskTracker::new(),
     });
     let acceptors = TaskTracker::new();
-    for listener in listeners {
-        acceptors.spawn(Arc::clone(&server).accept_until_shutdown(listener));
+    for (listener, router) in listeners {
+        acceptors.spawn(Arc::clone(&server).accept_until_shutdown(listener, router));
     }
     acceptors.close();
     acceptors.wait().await;
@@ -125,7 +123,6 @@ pub async fn serve(
 
 struct Server {
     http: auto::Builder<TokioExecutor>,
-    router: Router,
     limits: ServerLimits,
     slots: Arc<Semaphore>,
     metrics: ServerMetrics,
@@ -155,14 +152,14 @@ fn http_builder(limits: &ServerLimits) -> auto::Builder<TokioExecutor> {
 }
 
 impl Server {
-    async fn accept_until_shutdown(self: Arc<Self>, listener: TcpListener) {
+    async fn accept_until_shutdown(self: Arc<Self>, listener: TcpListener, router: Router) {
         loop {
             let accepted = tokio::select! {
                 () = self.shutdown.cancelled() => return,
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => self.admit(stream),
+                Ok((stream, _)) => self.admit(stream, &router),
                 Err(error) if is_of_the_peer(&error) => {}
                 Err(error) => {
                     self.metrics.accept_errors.inc();
@@ -173,7 +170,7 @@ impl Server {
         }
     }
 
-    fn admit(self: &Arc<Self>, stream: TcpStream) {
+    fn admit(self: &Arc<Self>, stream: TcpStream, router: &Router) {
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
             self.metrics.connections_refused.inc();
             return;
@@ -182,14 +179,14 @@ impl Server {
         let _ = stream.set_nodelay(true);
         self.metrics.connections_total.inc();
         // In a box: the protocol machines are large, and a task of a connection lives long.
-        self.connections.spawn(Box::pin(Arc::clone(self).serve_connection(stream, slot)));
+        self.connections.spawn(Box::pin(Arc::clone(self).serve_connection(stream, router.clone(), slot)));
     }
 
-    async fn serve_connection(self: Arc<Self>, stream: TcpStream, _slot: OwnedSemaphorePermit) {
+    async fn serve_connection(self: Arc<Self>, stream: TcpStream, router: Router, _slot: OwnedSemaphorePermit) {
         let _open = self.metrics.open_connection();
         let watch = Arc::new(Watch::new());
         let io = TokioIo::new(WatchedStream::new(stream, Arc::clone(&watch)));
-        let service = service_fn(|request| self.answer(request, &watch));
+        let service = service_fn(|request| self.answer(router.clone(), request, &watch));
         let mut connection = pin!(self.http.serve_connection(io, service));
         let mut shutdown = pin!(self.shutdown.cancelled());
         let mut cut = pin!(self.cut.cancelled());
@@ -226,11 +223,11 @@ impl Server {
     /// Calls the router. A handler that panics answers 500 and its connection lives on.
     fn answer(
         &self,
+        mut router: Router,
         request: Request<Incoming>,
         watch: &Arc<Watch>,
     ) -> impl Future<Output = Result<Response<WatchedBody>, Infallible>> + Send + use<> {
         let under_way = Watch::begin_request(watch);
-        let mut router = self.router.clone();
         let panics = self.metrics.panics.clone();
         async move {
             let call = AssertUnwindSafe(async move { router.call(request.map(Body::new)).await }).catch_unwind();

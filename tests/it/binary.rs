@@ -15,11 +15,15 @@ use zipkind::server::Server;
 /// How long a process may take for what should take no time: long enough for a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Tests run side by side; only those of the OTLP ports open some.
+const NO_OTLP_PORTS: [(&str, &str); 2] = [("COLLECTOR_OTLP_HTTP_PORT", "0"), ("COLLECTOR_OTLP_GRPC_PORT", "0")];
+
 /// A configuration as of these environment variables, on a free port of this machine.
 pub(crate) fn configuration(variables: &[(&str, &str)]) -> Config {
     let directory = tempfile::tempdir().unwrap();
     let local = [("SERVER_ADDRESS", "127.0.0.1"), ("QUERY_PORT", "0"), ("STORAGE_TYPE", "mem")];
-    let pairs = local.iter().chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let local = local.iter().chain(&NO_OTLP_PORTS);
+    let pairs = local.chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let environment: HashMap<String, String> = pairs.collect();
     Config::load(&[], &environment, directory.path()).unwrap()
 }
@@ -32,7 +36,7 @@ pub(crate) async fn server(variables: &[(&str, &str)]) -> Server {
 /// The binary, without any environment but what the test gives.
 pub(crate) fn zipkind(directory: &Path, variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zipkind"));
-    command.env_clear().envs(variables.iter().copied()).current_dir(directory);
+    command.env_clear().envs(NO_OTLP_PORTS).envs(variables.iter().copied()).current_dir(directory);
     command
 }
 

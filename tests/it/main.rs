@@ -8,5 +8,6 @@ mod corpora;
 mod faulty_storage;
 mod ingest_faults;
 mod lifecycle;
+mod otlp_ports;
 mod recorded;
 mod support;

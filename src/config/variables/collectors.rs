@@ -2,7 +2,7 @@
 
 use super::Effect::{Nothing, Used};
 use super::Kind::{Flag, Number};
-use super::Preset::Text as Is;
+use super::Preset::{Computed, Text as Is};
 
 const NOT_BUILT: super::Effect = Nothing("this version has no such collector");
 
@@ -11,8 +11,14 @@ super::variables! {
         "share of traces that are kept, 0 to 1; spans with the debug flag are always kept";
     COLLECTOR_HTTP_ENABLED: Flag, Is("true"), Used, ["COLLECTOR_HTTP_ENABLED", "HTTP_COLLECTOR_ENABLED"], "zipkin.collector.http.enabled",
         "take spans over HTTP";
-    COLLECTOR_GRPC_ENABLED: Flag, Is("true"), NOT_BUILT, ["COLLECTOR_GRPC_ENABLED"], "zipkin.collector.grpc.enabled",
-        "take spans over gRPC";
+    COLLECTOR_GRPC_ENABLED: Flag, Is("true"), Used, ["COLLECTOR_GRPC_ENABLED"], "zipkin.collector.grpc.enabled",
+        "take spans over gRPC, zipkin's service on the main port";
+    COLLECTOR_OTLP_ENABLED: Flag, Is("true"), Used, ["COLLECTOR_OTLP_ENABLED"], "zipkin.collector.otlp.enabled",
+        "take OpenTelemetry's OTLP traces over HTTP and gRPC, on the main port and on those below";
+    COLLECTOR_OTLP_HTTP_PORT: Number, Computed("4318"), Used, ["COLLECTOR_OTLP_HTTP_PORT"], "zipkin.collector.otlp.http-port",
+        "port for OTLP over HTTP, 0 for none; when another process has it, a set port is an error and the default a warning";
+    COLLECTOR_OTLP_GRPC_PORT: Number, Computed("4317"), Used, ["COLLECTOR_OTLP_GRPC_PORT"], "zipkin.collector.otlp.grpc-port",
+        "port for OTLP over gRPC, as above";
     COLLECTOR_KAFKA_ENABLED: Flag, Is("true"), NOT_BUILT, ["COLLECTOR_KAFKA_ENABLED"], "zipkin.collector.kafka.enabled",
         "take spans from Kafka when there is an address";
     COLLECTOR_RABBITMQ_ENABLED: Flag, Is("true"), NOT_BUILT, ["COLLECTOR_RABBITMQ_ENABLED"], "zipkin.collector.rabbitmq.enabled",

@@ -34,7 +34,7 @@ fn start(limits: ServerLimits) -> Running {
     let registry = Registry::new();
     let metrics = ServerMetrics::register(&registry).unwrap();
     let shutdown = CancellationToken::new();
-    let served = tokio::spawn(serve(vec![listener], router, limits, metrics, shutdown.clone()));
+    let served = tokio::spawn(serve(vec![(listener, router)], limits, metrics, shutdown.clone()));
     Running { address, registry, shutdown, served }
 }
 
