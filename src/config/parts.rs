@@ -163,7 +163,7 @@ fn ingest(reader: &mut Reader) -> IngestConfig {
         linger: reader.duration(&rows::INGEST_LINGER),
         queue_wait: reader.duration(&rows::COLLECTOR_QUEUE_WAIT),
         lane_wait: reader.duration(&rows::INGEST_LANE_WAIT),
-        write_timeout: reader.duration(&rows::STORAGE_WRITE_TIMEOUT),
+        write_timeout: reader.duration(&rows::INGEST_WRITE_TIMEOUT),
         retry_after: reader.duration(&rows::COLLECTOR_RETRY_AFTER),
     }
 }

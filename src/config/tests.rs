@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::ingest::AckMode;
-use crate::storage::{MemoryConfig, SqliteConfig, StorageOptions};
+use crate::storage::{MemoryConfig, RetryConfig, SqliteConfig, StorageOptions, TimeoutConfig};
 
 fn env(pairs: &[(&str, &str)]) -> HashMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -37,6 +37,8 @@ fn nothing_set_gives_the_defaults_the_parts_declare() {
     assert_eq!(config.storage.memory, MemoryConfig::default());
     let sqlite = SqliteConfig { path: config.storage.sqlite.path.clone(), ..SqliteConfig::default() };
     assert_eq!(config.storage.sqlite, sqlite);
+    assert_eq!(config.storage.timeout, TimeoutConfig::default());
+    assert_eq!(config.storage.retry, RetryConfig::default());
     assert_eq!(config.limits, ServerLimits::default());
     assert_eq!(config.body, BodyLimits::default());
     assert_eq!(config.http_collector, HttpCollectorConfig::default());

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::anyhow;
 use prometheus::Registry;
 
 use crate::config::{StorageConfig, StorageKind};
-use crate::storage::{MemoryStorage, NoneStorage, SqliteStorage, StorageBackend};
+use crate::storage::{
+    MemoryStorage, Metered, NoneStorage, Retry, SqliteStorage, StorageBackend, StorageMetrics, Timeout,
+};
 use crate::telemetry::Clock;
 
 /// Opens the backend that is configured.
@@ -21,7 +23,18 @@ pub(super) async fn open(
         StorageKind::Mem => Arc::new(MemoryStorage::new(config.memory.clone(), options)),
         StorageKind::None => Arc::new(NoneStorage),
     };
-    Ok(backend)
+    Ok(wrapped(backend, config, StorageMetrics::register(registry)?))
+}
+
+/// Each try is measured and limited; a write is tried again within the time its sender waits.
+fn wrapped(
+    backend: Arc<dyn StorageBackend>,
+    config: &StorageConfig,
+    metrics: StorageMetrics,
+) -> Arc<dyn StorageBackend> {
+    let measured = Arc::new(Metered::new(backend, metrics));
+    let limited = Arc::new(Timeout::new(measured, config.timeout));
+    Arc::new(Retry::new(limited, config.retry))
 }
 
 async fn open_sqlite(
@@ -29,10 +42,12 @@ async fn open_sqlite(
     registry: &Registry,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<SqliteStorage> {
-    let storage = SqliteStorage::open(config.sqlite.clone(), config.options.clone(), clock).await.with_context(|| {
-        format!(
-            "spans cannot be kept in {}: SQLITE_PATH or XDG_DATA_HOME can name another directory, one that this user \
-             may write to (STORAGE_TYPE=mem keeps spans in memory only)",
+    let opened = SqliteStorage::open(config.sqlite.clone(), config.options.clone(), clock).await;
+    // The error's own text says all its causes.
+    let storage = opened.map_err(|error| {
+        anyhow!(
+            "spans cannot be kept in {}: {error}; SQLITE_PATH or XDG_DATA_HOME can name another directory, one that \
+             this user may write to (STORAGE_TYPE=mem keeps spans in memory only)",
             config.sqlite.path.display()
         )
     })?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::reader::Reader;
 use crate::config::sources::EnvSource;
 use crate::config::variables as rows;
-use crate::storage::{MemoryConfig, SqliteConfig, StorageOptions, Synchronous};
+use crate::storage::{MemoryConfig, RetryConfig, SqliteConfig, StorageOptions, Synchronous, TimeoutConfig};
 
 /// Where the database rests when the environment says nothing.
 const DATA_DIRECTORY: &str = "/var/lib/zipkind";
@@ -26,6 +26,10 @@ pub struct StorageConfig {
     pub memory: MemoryConfig,
     /// Settings of the embedded database.
     pub sqlite: SqliteConfig,
+    /// How long calls may take.
+    pub timeout: TimeoutConfig,
+    /// How often and how long a call is tried again.
+    pub retry: RetryConfig,
     /// Time between two rounds of background work.
     pub maintain_interval: Duration,
 }
@@ -81,6 +85,17 @@ pub(super) fn storage(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<
         options,
         memory,
         sqlite: sqlite(reader, env),
+        timeout: TimeoutConfig {
+            write: reader.duration(&rows::STORAGE_WRITE_TIMEOUT),
+            read: reader.duration(&rows::STORAGE_READ_TIMEOUT),
+            check: reader.duration(&rows::STORAGE_CHECK_TIMEOUT),
+        },
+        retry: RetryConfig {
+            tries_max: reader.number(&rows::STORAGE_TRIES_MAX, 1..=100),
+            time_max: reader.duration(&rows::STORAGE_RETRY_TIME_MAX),
+            first_pause: reader.duration(&rows::STORAGE_RETRY_FIRST_PAUSE),
+            pause_max: reader.duration(&rows::STORAGE_RETRY_PAUSE_MAX),
+        },
         maintain_interval: reader.duration(&rows::RETENTION_INTERVAL).max(MAINTAIN_INTERVAL_LEAST),
     }
 }

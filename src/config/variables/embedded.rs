@@ -8,6 +8,20 @@ use super::TimeUnit::{Milliseconds, Seconds};
 super::variables! {
     STORAGE_TYPE: Choice("sqlite, mem, none"), Is("sqlite"), Used, ["STORAGE_TYPE"], "zipkin.storage.type",
         "where spans rest: a durable embedded database, memory only, or nowhere";
+    STORAGE_WRITE_TIMEOUT: Duration(Milliseconds), Is("30s"), Used, ["STORAGE_WRITE_TIMEOUT"], "zipkind.storage.write-timeout",
+        "how long one try of a write may take";
+    STORAGE_READ_TIMEOUT: Duration(Milliseconds), Is("60s"), Used, ["STORAGE_READ_TIMEOUT"], "zipkind.storage.read-timeout",
+        "how long one try of a read may take; queries have QUERY_TIMEOUT besides";
+    STORAGE_CHECK_TIMEOUT: Duration(Milliseconds), Is("10s"), Used, ["STORAGE_CHECK_TIMEOUT"], "zipkind.storage.check-timeout",
+        "how long a look at the store's health may take";
+    STORAGE_TRIES_MAX: Number, Is("5"), Used, ["STORAGE_TRIES_MAX"], "zipkind.storage.tries-max",
+        "most tries of a call to a store that is busy or away, 1 to 100";
+    STORAGE_RETRY_TIME_MAX: Duration(Milliseconds), Is("2s"), Used, ["STORAGE_RETRY_TIME_MAX"], "zipkind.storage.retry-time-max",
+        "time after which a call is not tried again";
+    STORAGE_RETRY_FIRST_PAUSE: Duration(Milliseconds), Is("50ms"), Used, ["STORAGE_RETRY_FIRST_PAUSE"], "zipkind.storage.retry-first-pause",
+        "longest pause before the second try; it doubles with each";
+    STORAGE_RETRY_PAUSE_MAX: Duration(Milliseconds), Is("500ms"), Used, ["STORAGE_RETRY_PAUSE_MAX"], "zipkind.storage.retry-pause-max",
+        "longest pause between two tries";
     STRICT_TRACE_ID: Flag, Is("true"), Used, ["STRICT_TRACE_ID"], "zipkin.storage.strict-trace-id",
         "traces have equal ids of 128 bits; false: equal low 64 bits";
     AUTOCOMPLETE_KEYS: List, Unset, Used, ["AUTOCOMPLETE_KEYS"], "zipkin.storage.autocomplete-keys",

@@ -28,10 +28,10 @@ super::variables! {
         "a batch with this many bytes takes no further message";
     INGEST_LINGER: Duration(Milliseconds), Is("0ms"), Used, ["INGEST_LINGER"], "zipkind.ingest.linger",
         "how long a batch that could leave waits for more";
+    INGEST_WRITE_TIMEOUT: Duration(Milliseconds), Is("10s"), Used, ["INGEST_WRITE_TIMEOUT"], "zipkind.ingest.write-timeout",
+        "how long a batch may take to be stored, tries and pauses included, before its senders hear that it was not";
     INGEST_LANE_WAIT: Duration(Milliseconds), Is("8s"), Used, ["INGEST_LANE_WAIT"], "zipkind.ingest.lane-wait",
         "how long a message may stay in its lane before its sender hears that the store is too slow";
-    STORAGE_WRITE_TIMEOUT: Duration(Milliseconds), Is("10s"), Used, ["STORAGE_WRITE_TIMEOUT"], "zipkind.storage.write-timeout",
-        "how long one write may take";
     COLLECTOR_RETRY_AFTER: Duration(Milliseconds), Is("1s"), Used, ["COLLECTOR_RETRY_AFTER"], "zipkind.collector.retry-after",
         "what senders are told to wait after a 503";
     STORAGE_THROTTLE_ENABLED: Flag, Is("false"), BACK_PRESSURE, ["STORAGE_THROTTLE_ENABLED"], "zipkin.storage.throttle.enabled",
