@@ -3,7 +3,7 @@
  * names, `err` for errors, `>100ms` and `<1s` for durations. Quotes keep blanks together. Case does not matter.
  */
 import { parseDuration } from '../address/duration';
-import type { CleanSpan } from './clean';
+import type { FindIndex } from './findIndex';
 import { FLAG_ERROR, type Layout } from './layout';
 import { NO_SPAN, type Rows } from './rows';
 
@@ -48,53 +48,22 @@ export function wordsToMark(terms: readonly FindTerm[]): string[] {
   });
 }
 
-/** Answers for a word are kept per text, since names, keys and values repeat from span to span. */
-class Matcher {
-  private readonly answers = new Map<string, boolean>();
-  private readonly pattern: RegExp;
-
-  constructor(word: string) {
-    this.pattern = new RegExp(escapePattern(word), 'iu');
-  }
-
-  matches(text: string): boolean {
-    if (text.length > REMEMBERED_LENGTH_MAX) return this.pattern.test(text);
-    let answer = this.answers.get(text);
-    if (answer === undefined) {
-      answer = this.pattern.test(text);
-      if (this.answers.size < REMEMBERED_MAX) this.answers.set(text, answer);
-    }
-    return answer;
-  }
-}
-
-const REMEMBERED_LENGTH_MAX = 24;
-const REMEMBERED_MAX = 5_000;
-
-export function escapePattern(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
-}
-
 /** Rows that match every term, in order. */
-export function findRows(query: string, spans: readonly CleanSpan[], rows: Rows, layout: Layout): Int32Array {
+export function findRows(query: string, index: FindIndex, rows: Rows, layout: Layout): Int32Array {
   const terms = parseFind(query);
   if (terms.length === 0) return new Int32Array(0);
-  let found: Int32Array | undefined;
-  for (const term of terms) found = keepMatching(found, testOf(term, spans, rows, layout), layout.rowCount);
-  return found ?? new Int32Array(0);
+  const tests = terms.map((term) => testOf(term, index, rows, layout));
+  const found = new Int32Array(layout.rowCount);
+  let count = 0;
+  for (let row = 0; row < layout.rowCount; row++) {
+    if (tests.every((test) => test(row))) found[count++] = row;
+  }
+  return found.slice(0, count);
 }
 
 type RowTest = (row: number) => boolean;
 
-function keepMatching(candidates: Int32Array | undefined, test: RowTest, rowCount: number): Int32Array {
-  if (candidates) return candidates.filter((row) => test(row));
-  const found = new Int32Array(rowCount);
-  let count = 0;
-  for (let row = 0; row < rowCount; row++) if (test(row)) found[count++] = row;
-  return found.slice(0, count);
-}
-
-function testOf(term: FindTerm, spans: readonly CleanSpan[], rows: Rows, layout: Layout): RowTest {
+function testOf(term: FindTerm, index: FindIndex, rows: Rows, layout: Layout): RowTest {
   switch (term.kind) {
     case 'error':
       return (row) => (layout.flags[row]! & FLAG_ERROR) !== 0;
@@ -102,80 +71,35 @@ function testOf(term: FindTerm, spans: readonly CleanSpan[], rows: Rows, layout:
       return (row) => layout.duration[row]! > term.us;
     case 'shorter':
       return (row) => layout.duration[row]! < term.us;
-    case 'service':
+    case 'service': {
+      const words = index.containing(term.text);
+      return anyHalf(rows, (span) => index.serviceIn(span, words));
+    }
+    case 'name': {
+      const words = index.containing(term.text);
+      return anyHalf(rows, (span) => index.nameIn(span, words));
+    }
+    case 'tag': {
+      const keys = index.equalTo(term.key);
+      const values = index.containing(term.value);
+      return anyHalf(rows, (span) => index.tagIn(span, keys, values));
+    }
+    case 'text': {
+      const words = index.containing(term.text);
+      const ids = index.withId(term.text);
       return anyHalf(
-        spans,
         rows,
-        serviceTest(new Matcher(term.text)),
-        wordTest(layout.service, layout.services, term.text),
+        (span) =>
+          index.serviceIn(span, words) || index.nameIn(span, words) || ids?.[span] === 1 || index.factIn(span, words),
       );
-    case 'name':
-      return anyHalf(
-        spans,
-        rows,
-        nameTest(new Matcher(term.text)),
-        wordTest(layout.operation, layout.operations, term.text),
-      );
-    case 'tag':
-      return anyHalf(spans, rows, tagTest(term.key.toLowerCase(), new Matcher(term.value)));
-    case 'text':
-      return anyHalf(
-        spans,
-        rows,
-        textTest(new Matcher(term.text)),
-        wordTest(layout.service, layout.services, term.text),
-      );
+    }
   }
 }
 
-function anyHalf(
-  spans: readonly CleanSpan[],
-  rows: Rows,
-  test: (span: CleanSpan) => boolean,
-  shown?: RowTest,
-): RowTest {
+function anyHalf(rows: Rows, test: (span: number) => boolean): RowTest {
   return (row) => {
     const main = rows.main[row]!;
     const inner = rows.inner[row]!;
-    if (shown?.(row)) return true;
-    return (main !== NO_SPAN && test(spans[main]!)) || (inner !== NO_SPAN && test(spans[inner]!));
-  };
-}
-
-/** What a row shows is searched by its dictionary: each word is looked at once. */
-function wordTest(codes: Int32Array, words: readonly string[], text: string): RowTest {
-  const matcher = new Matcher(text);
-  const matching = words.map((word) => matcher.matches(word));
-  return (row) => matching[codes[row]!]!;
-}
-
-function serviceTest(matcher: Matcher): (span: CleanSpan) => boolean {
-  return (span) => {
-    const local = span.local?.serviceName;
-    const remote = span.remote?.serviceName;
-    return (local !== undefined && matcher.matches(local)) || (remote !== undefined && matcher.matches(remote));
-  };
-}
-
-function nameTest(matcher: Matcher): (span: CleanSpan) => boolean {
-  return (span) => matcher.matches(span.name);
-}
-
-function tagTest(key: string, matcher: Matcher): (span: CleanSpan) => boolean {
-  return (span) => {
-    for (const name in span.tags) {
-      if (name.length === key.length && name.toLowerCase() === key && matcher.matches(span.tags[name]!)) return true;
-    }
-    return false;
-  };
-}
-
-function textTest(matcher: Matcher): (span: CleanSpan) => boolean {
-  const service = serviceTest(matcher);
-  return (span) => {
-    if (service(span) || matcher.matches(span.name) || matcher.matches(span.id)) return true;
-    for (const key in span.tags) if (matcher.matches(key) || matcher.matches(span.tags[key]!)) return true;
-    for (const annotation of span.annotations) if (matcher.matches(annotation.value)) return true;
-    return false;
+    return (main !== NO_SPAN && test(main)) || (inner !== NO_SPAN && test(inner));
   };
 }

@@ -162,6 +162,8 @@ describe('ticks of an axis', () => {
   it.each([
     [0, 151_000, 5, [0, 50_000, 100_000, 150_000]],
     [17, 23, 6, [17, 18, 19, 20, 21, 22, 23]],
+    [0, 600e6, 6, [0, 120e6, 240e6, 360e6, 480e6, 600e6]],
+    [590e6, 600e6, 5, [590e6, 592e6, 594e6, 596e6, 598e6, 600e6]],
     [0, 0, 5, []],
   ])('from %d to %d', (from, to, countMax, expected) => {
     expect(niceTicks(from, to, countMax)).toEqual(expected);
