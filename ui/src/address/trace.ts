@@ -16,7 +16,7 @@ export type Collapsed =
 
 export interface TraceAddress {
   readonly view: TraceView;
-  /** The selected row: a span id, with `-c` or `-s` when halves are shown apart. */
+  /** The selected row: a span id, with `-c` or `-s` when halves are shown apart, and `-2` … when the id came again. */
   readonly span?: string;
   /** Microseconds from the start of the trace. */
   readonly zoom?: { readonly startUs: number; readonly endUs: number };
@@ -30,6 +30,8 @@ export interface TraceAddress {
   /** Client and server halves as rows of their own. */
   readonly split: boolean;
   readonly errorsOnly: boolean;
+  /** Hide what `find` does not match, instead of dimming it. */
+  readonly matchesOnly: boolean;
   /** Whether the detail panel may be open. */
   readonly detail: boolean;
   /** `file`: the trace was opened from a file and is only in this browser. */
@@ -48,12 +50,13 @@ export const emptyTrace: TraceAddress = {
   rawTimes: false,
   split: false,
   errorsOnly: false,
+  matchesOnly: false,
   detail: true,
   source: 'server',
   unknown: {},
 };
 
-const known = new Set(['v', 's', 'z', 'c', 'root', 'q', 'cp', 'skew', 'split', 'errs', 'd', 'src']);
+const known = new Set(['v', 's', 'z', 'c', 'root', 'q', 'cp', 'skew', 'split', 'errs', 'only', 'd', 'src']);
 
 export function parseTrace(raw: RawSearch): TraceAddress {
   const view = first(raw, 'v');
@@ -71,6 +74,7 @@ export function parseTrace(raw: RawSearch): TraceAddress {
     rawTimes: first(raw, 'skew') === 'raw',
     split: first(raw, 'split') === '1',
     errorsOnly: first(raw, 'errs') === '1',
+    matchesOnly: first(raw, 'only') === '1',
     detail: first(raw, 'd') !== '0',
     source: first(raw, 'src') === 'file' ? 'file' : 'server',
     unknown: unknownOf(raw, known),
@@ -91,14 +95,15 @@ export function formatTrace(trace: TraceAddress): Record<string, string | readon
   if (trace.rawTimes) raw.skew = 'raw';
   if (trace.split) raw.split = '1';
   if (trace.errorsOnly) raw.errs = '1';
+  if (trace.matchesOnly) raw.only = '1';
   if (!trace.detail) raw.d = '0';
   return Object.assign(raw, trace.unknown);
 }
 
 function spanId(text: string | undefined, halves: boolean): string | undefined {
-  const match = /^([0-9a-f]{1,16})(-[cs])?$/i.exec(text ?? '');
+  const match = /^([0-9a-f]{1,16})(-[cs])?(-[1-9]\d{0,5})?$/i.exec(text ?? '');
   if (!match || (match[2] !== undefined && !halves)) return undefined;
-  return `${match[1]?.toLowerCase().padStart(16, '0')}${match[2] ?? ''}`;
+  return `${match[1]?.toLowerCase().padStart(16, '0')}${match[2]?.toLowerCase() ?? ''}${match[3] ?? ''}`;
 }
 
 function parseZoom(text: string | undefined): TraceAddress['zoom'] {
