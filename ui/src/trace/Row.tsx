@@ -1,0 +1,225 @@
+import { ChevronRight, CircleAlert, TriangleAlert, Unlink } from 'lucide-react';
+import { type CSSProperties, memo } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Format } from '../i18n/format';
+import {
+  FLAG_ASYNC,
+  FLAG_CYCLE,
+  FLAG_ERROR,
+  FLAG_EXTRA_ROOT,
+  FLAG_ORPHAN,
+  FLAG_VIRTUAL,
+  FLAG_WARNING,
+  type Layout,
+  type Times,
+} from '../model/layout';
+import { laneAt, percentOf } from './axis';
+import { looksOf } from './look';
+import { Marked } from './Marked';
+import styles from './Timeline.module.css';
+import type { Zoom } from './useTraceView';
+
+export interface RowProps {
+  readonly layout: Layout;
+  readonly times: Times;
+  readonly zoom: Zoom;
+  readonly row: number;
+  /** Place among the shown rows, from 0. */
+  readonly place: number;
+  readonly top: number;
+  readonly closed: boolean;
+  /** Deeper levels are not indented further: a number says the depth. */
+  readonly levelsMax: number;
+  readonly selected: boolean;
+  readonly tabbable: boolean;
+  readonly dimmed: boolean;
+  readonly words: readonly string[] | undefined;
+  readonly criticalPath: boolean;
+  readonly format: Format;
+  readonly id: string;
+}
+
+export const Row = memo(function Row(props: RowProps) {
+  const { layout, row, closed, selected } = props;
+  const { t } = useTranslation('trace');
+  const flags = layout.flags[row]!;
+  const below = layout.size[row]! - 1;
+  const look = looksOf(layout)[layout.service[row]!]!;
+  const depth = layout.depth[row]!;
+  const state = `${selected ? ` ${styles.selected}` : ''}${props.dimmed ? ` ${styles.dimmed}` : ''}`;
+  return (
+    <div
+      role="row"
+      id={props.id}
+      className={`${styles.row} ${look.className}${state}`}
+      style={{ top: props.top, '--level': Math.min(depth, props.levelsMax) } as CSSProperties}
+      data-row={row}
+      tabIndex={props.tabbable ? 0 : -1}
+      aria-rowindex={props.place + 1}
+      aria-level={depth + 1}
+      aria-setsize={layout.setSize[row]}
+      aria-posinset={layout.posInSet[row]}
+      aria-expanded={below > 0 ? !closed : undefined}
+      aria-selected={selected}
+      aria-label={useSpoken(props)}
+    >
+      <div role="gridcell" className={styles.name}>
+        {below > 0 ? (
+          <span className={closed ? styles.twisty : `${styles.twisty} ${styles.open}`} data-twisty="">
+            <ChevronRight aria-hidden="true" />
+          </span>
+        ) : (
+          <span className={styles.leaf} />
+        )}
+        {depth > props.levelsMax && <span className={styles.depth}>{depth}</span>}
+        <span className={styles.code} aria-hidden="true">
+          {look.code}
+        </span>
+        <Names layout={layout} row={row} words={props.words} />
+        <span className={styles.badges}>
+          {flags & FLAG_ERROR ? <CircleAlert className={styles.error} aria-hidden="true" /> : null}
+          {flags & FLAG_WARNING ? <TriangleAlert className={styles.warning} aria-hidden="true" /> : null}
+          {flags & (FLAG_ORPHAN | FLAG_CYCLE | FLAG_EXTRA_ROOT) ? (
+            <Unlink className={styles.unlinked} aria-hidden="true" />
+          ) : null}
+          {closed && layout.errorsBelow[row]! > 0 && (
+            <span className={styles.errorsBelow}>
+              <CircleAlert aria-hidden="true" />
+              {props.format.number(layout.errorsBelow[row]!)}
+            </span>
+          )}
+          {closed && <span className={styles.below}>+{props.format.number(below)}</span>}
+        </span>
+      </div>
+      <div role="gridcell" className={styles.lane}>
+        {flags & FLAG_VIRTUAL ? null : <Bar {...props} />}
+        {Number.isNaN(props.times.start[row]!) && !(flags & FLAG_VIRTUAL) && (
+          <span className={styles.noTime}>{t('noTime')}</span>
+        )}
+      </div>
+    </div>
+  );
+});
+
+function Names(props: { layout: Layout; row: number; words: readonly string[] | undefined }) {
+  const { layout, row, words } = props;
+  const { t } = useTranslation('trace');
+  if (layout.flags[row]! & FLAG_VIRTUAL) return <em className={styles.missing}>{t('missingRoot')}</em>;
+  const service = layout.services[layout.service[row]!]!;
+  const operation = layout.operations[layout.operation[row]!]!;
+  const parent = layout.parent[row]!;
+  const sameService = parent >= 0 && layout.service[parent] === layout.service[row];
+  return (
+    <span className={styles.names}>
+      <span className={sameService ? styles.sameService : styles.service}>
+        {service === '' ? <em>{t('noService')}</em> : <Marked text={service} words={words} />}
+      </span>
+      {operation !== '' && (
+        <span className={styles.operation}>
+          <Marked text={operation} words={words} />
+        </span>
+      )}
+    </span>
+  );
+}
+
+function Bar({ layout, times, zoom, row, criticalPath, format }: RowProps) {
+  const start = times.start[row]!;
+  const duration = layout.duration[row]!;
+  if (Number.isNaN(start)) return null;
+  const flags = layout.flags[row]!;
+  const left = percentOf(start, zoom.from, zoom.to);
+  const right = percentOf(start + (duration || 0), zoom.from, zoom.to);
+  if (right < 0 || left > 100) {
+    return <span className={right < 0 ? styles.beforeView : styles.afterView} aria-hidden="true" />;
+  }
+  const inner = times.innerStart[row]!;
+  const text = Number.isNaN(duration) ? '' : format.duration(duration);
+  const kind = `${flags & FLAG_ERROR ? ` ${styles.failed}` : ''}${flags & FLAG_ASYNC ? ` ${styles.async}` : ''}`;
+  return (
+    <>
+      <span
+        className={`${styles.bar} hatch${Number.isNaN(inner) ? '' : ` ${styles.outer}`}${kind}`}
+        style={span(left, right)}
+      />
+      {!Number.isNaN(inner) && (
+        <span
+          className={`${styles.inner} hatch`}
+          style={span(
+            percentOf(inner, zoom.from, zoom.to),
+            percentOf(inner + (layout.innerDuration[row]! || 0), zoom.from, zoom.to),
+          )}
+        />
+      )}
+      {criticalPath && <CriticalSegments layout={layout} times={times} zoom={zoom} row={row} />}
+      <Ticks layout={layout} times={times} zoom={zoom} row={row} />
+      {text !== '' && (
+        <span className={styles.label} style={{ left: laneAt(Math.min(100, Math.max(0, right))) }}>
+          {text}
+        </span>
+      )}
+    </>
+  );
+}
+
+/** Cut to what is shown, so that no element is millions of pixels wide. */
+function span(left: number, right: number): CSSProperties {
+  const from = Math.max(-1, left);
+  const to = Math.min(100, right);
+  return { left: laneAt(from), width: laneAt(Math.max(0, to - from)) };
+}
+
+function CriticalSegments(props: { layout: Layout; times: Times; zoom: Zoom; row: number }) {
+  const { layout, times, zoom, row } = props;
+  const { rowStart, from, to } = layout.critical;
+  const shift = times.start[row]! - layout.times.start[row]!;
+  const segments = [];
+  let lastRight = Number.NEGATIVE_INFINITY;
+  for (let i = rowStart[row]!; i < rowStart[row + 1]! && segments.length < MARKS_MAX; i++) {
+    const left = percentOf(from[i]! + shift, zoom.from, zoom.to);
+    const right = percentOf(to[i]! + shift, zoom.from, zoom.to);
+    // What is too near to tell apart is drawn as one.
+    if (right < 0 || left > 100 || right - lastRight < 0.05) continue;
+    lastRight = right;
+    segments.push(<span key={i} className={styles.critical} style={span(left, right)} />);
+  }
+  return segments;
+}
+
+function Ticks(props: { layout: Layout; times: Times; zoom: Zoom; row: number }) {
+  const { layout, times, zoom, row } = props;
+  const ticks = [];
+  let last = Number.NEGATIVE_INFINITY;
+  for (let i = layout.tickStart[row]!; i < layout.tickStart[row + 1]! && ticks.length < MARKS_MAX; i++) {
+    const left = percentOf(times.ticks[i]!, zoom.from, zoom.to);
+    if (left < 0 || left > 100 || left - last < 0.3) continue;
+    last = left;
+    ticks.push(<span key={i} className={styles.tick} style={{ left: laneAt(left) }} />);
+  }
+  return ticks;
+}
+
+/** Marks drawn in one bar: more cannot be told apart. */
+const MARKS_MAX = 24;
+
+/** What a screen reader says of a row; its level, place and state it takes from the attributes. */
+function useSpoken({ layout, times, row, closed, format }: RowProps): string {
+  const { t } = useTranslation('trace');
+  const flags = layout.flags[row]!;
+  if (flags & FLAG_VIRTUAL) return t('missingRoot');
+  const service = layout.services[layout.service[row]!]! || t('noService');
+  const parts = [`${service} ${layout.operations[layout.operation[row]!]!}`.trim()];
+  if (!Number.isNaN(layout.duration[row]!)) parts.push(format.durationSpoken(layout.duration[row]!));
+  const start = times.start[row]!;
+  parts.push(Number.isNaN(start) ? t('noTime') : t('spokenStart', { time: format.durationSpoken(start) }));
+  if (flags & FLAG_ERROR) parts.push(t('error'));
+  if (flags & FLAG_WARNING) parts.push(t('warning'));
+  if (flags & FLAG_ORPHAN) parts.push(t('orphan'));
+  if (flags & FLAG_CYCLE) parts.push(t('cycle'));
+  if (flags & FLAG_EXTRA_ROOT) parts.push(t('extraRoot'));
+  if (closed) {
+    parts.push(t('spokenBelow', { count: layout.size[row]! - 1 }));
+    if (layout.errorsBelow[row]! > 0) parts.push(t('spokenErrorsBelow', { count: layout.errorsBelow[row]! }));
+  }
+  return parts.join(', ');
+}

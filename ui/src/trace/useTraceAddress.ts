@@ -1,0 +1,80 @@
+import { useLocation, useRouter } from '@tanstack/react-router';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { formatRaw, parseRaw } from '../address/raw';
+import { formatTrace, parseTrace, type TraceAddress } from '../address/trace';
+
+/** Parts to change; `undefined` takes an optional part away. */
+export type AddressChange = { readonly [K in keyof TraceAddress]?: TraceAddress[K] | undefined };
+export type UpdateAddress = (change: AddressChange, history?: 'replace' | 'push') => void;
+
+/** Browsers allow about 100 changes of the address in 30 s: quick changes are written once they pause. */
+const WRITE_AFTER_MS = 250;
+
+export function changed(address: TraceAddress, change: AddressChange): TraceAddress {
+  const next = { ...address, ...change } as Record<string, unknown>;
+  for (const name of Object.keys(change)) if (next[name] === undefined) delete next[name];
+  return next as unknown as TraceAddress;
+}
+
+/**
+ * The state of the page, kept here so that it changes at once, and written to the address a moment later. Back, Forward
+ * and links win over what is here.
+ */
+export function useTraceAddress(): { address: TraceAddress; update: UpdateAddress; flush: () => void } {
+  const router = useRouter();
+  const searchStr = useLocation({ select: (location) => location.searchStr });
+  const [address, setAddress] = useState(() => parseTrace(parseRaw(searchStr)));
+  const latest = useRef(address);
+  const written = useRef<string | undefined>(searchStr);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+
+  const write = useCallback(
+    (replace: boolean) => {
+      clearTimeout(timer.current);
+      timer.current = undefined;
+      const search = formatTrace(latest.current);
+      const text = formatRaw(search);
+      if (text === router.latestLocation.searchStr) return;
+      written.current = text;
+      const { pathname } = router.latestLocation;
+      void router.navigate({ to: pathname, search: search as never, replace, resetScroll: false });
+    },
+    [router],
+  );
+
+  const update = useCallback<UpdateAddress>(
+    (change, history = 'replace') => {
+      // What was not yet written belongs to the entry that is left.
+      if (history === 'push' && timer.current !== undefined) write(true);
+      latest.current = changed(latest.current, change);
+      setAddress(latest.current);
+      clearTimeout(timer.current);
+      if (history === 'push') write(false);
+      else timer.current = setTimeout(() => write(true), WRITE_AFTER_MS);
+    },
+    [write],
+  );
+
+  const flush = useCallback(() => {
+    if (timer.current !== undefined) write(true);
+  }, [write]);
+
+  useEffect(() => {
+    if (written.current === searchStr) return;
+    written.current = undefined;
+    clearTimeout(timer.current);
+    timer.current = undefined;
+    latest.current = parseTrace(parseRaw(searchStr));
+    setAddress(latest.current);
+  }, [searchStr]);
+
+  useEffect(() => {
+    addEventListener('pagehide', flush);
+    return () => {
+      removeEventListener('pagehide', flush);
+      clearTimeout(timer.current);
+    };
+  }, [flush]);
+
+  return useMemo(() => ({ address, update, flush }), [address, update, flush]);
+}
