@@ -8,11 +8,19 @@ export interface MapAddress {
   readonly depth: number;
   readonly edge: 'calls' | 'errors' | 'rate';
   readonly view: 'graph' | 'table';
+  /** Order of the table. */
+  readonly sort: { readonly by: MapSort; readonly descending: boolean };
+  /** What services are looked for. */
+  readonly find: string;
   readonly unknown: RawSearch;
 }
 
+export const mapSorts = ['parent', 'child', 'calls', 'errors', 'rate'] as const;
+export type MapSort = (typeof mapSorts)[number];
+const defaultSort = '-calls';
+
 export const depthMax = 20;
-const known = new Set(['startTime', 'endTime', 'focus', 'depth', 'edge', 'view']);
+const known = new Set(['startTime', 'endTime', 'focus', 'depth', 'edge', 'view', 'sort', 'q']);
 
 export function parseMap(raw: RawSearch): MapAddress {
   const startTime = integer(first(raw, 'startTime'));
@@ -27,6 +35,8 @@ export function parseMap(raw: RawSearch): MapAddress {
     depth: Math.min(depthMax, Math.max(1, depth)),
     edge: edge === 'errors' || edge === 'rate' ? edge : 'calls',
     view: first(raw, 'view') === 'table' ? 'table' : 'graph',
+    sort: parseSort(first(raw, 'sort') ?? defaultSort),
+    find: first(raw, 'q') ?? '',
     unknown: unknownOf(raw, known),
   };
 }
@@ -41,5 +51,14 @@ export function formatMap(map: MapAddress): Record<string, string | readonly str
   if (map.depth !== 1) raw.depth = String(map.depth);
   if (map.edge !== 'calls') raw.edge = map.edge;
   if (map.view !== 'graph') raw.view = map.view;
+  const sort = `${map.sort.descending ? '-' : ''}${map.sort.by}`;
+  if (sort !== defaultSort) raw.sort = sort;
+  if (map.find !== '') raw.q = map.find;
   return Object.assign(raw, map.unknown);
+}
+
+function parseSort(text: string): MapAddress['sort'] {
+  const name = text.replace(/^-/, '');
+  const by = mapSorts.find((one) => one === name);
+  return by ? { by, descending: text.startsWith('-') } : { by: 'calls', descending: true };
 }

@@ -73,7 +73,7 @@ describe('raw parameters', () => {
 });
 
 test('the service map keeps the names of lens and its limits', () => {
-  const query = '?startTime=1000&endTime=2000&focus=a%20b&depth=3&edge=rate&view=table';
+  const query = '?startTime=1000&endTime=2000&focus=a%20b&depth=3&edge=rate&view=table&sort=parent&q=x';
   expect(formatRaw(formatMap(parseMap(parseRaw(query))))).toBe(query);
   expect(parseMap(parseRaw('?startTime=5&endTime=2&depth=999&edge=x'))).toMatchObject({ depth: 20, edge: 'calls' });
   expect(parseMap(parseRaw('?startTime=5&endTime=2')).range).toBeUndefined();

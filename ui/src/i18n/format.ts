@@ -28,6 +28,8 @@ export interface Format {
   /** `5 min ago` */
   ago(ms: number, nowMs: number): string;
   number(value: number): string;
+  /** `12.3K` */
+  compact(value: number): string;
   /** `12.5 %` of a share from 0 to 1. */
   percent(share: number): string;
   bytes(count: number): string;
@@ -68,6 +70,7 @@ export function makeFormat(locale: string, utc: boolean): Format {
   const day = { day: 'numeric', month: 'short', year: 'numeric' } as const;
   const digits = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3, useGrouping: false });
   const whole = new Intl.NumberFormat(locale);
+  const compact = new Intl.NumberFormat(locale, { notation: 'compact', maximumSignificantDigits: 3 });
   const percent = new Intl.NumberFormat(locale, { style: 'percent', maximumSignificantDigits: 3 });
   const dayTime = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', ...clock });
   const hours = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', ...timeZone } as const;
@@ -128,6 +131,7 @@ export function makeFormat(locale: string, utc: boolean): Format {
     },
     ago: (ms, nowMs) => formatAgo(relative, nowMs - ms),
     number: (value) => whole.format(value),
+    compact: (value) => compact.format(value),
     percent: (share) => percent.format(share),
     bytes: (count) => formatBytes(digits, count),
     list: (items) => list.format(items),

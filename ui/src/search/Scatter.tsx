@@ -2,7 +2,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import uPlot from 'uplot';
-import 'uplot/dist/uPlot.min.css';
+import './uplot.css';
 import type { Brush } from '../address/search';
 import { useFormat } from '../i18n/format';
 import { readColour } from '../theme/colours';
