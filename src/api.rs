@@ -9,6 +9,7 @@ mod metrics;
 mod params;
 mod reads;
 mod search;
+mod summaries;
 mod ui;
 
 use std::sync::Arc;
@@ -129,7 +130,10 @@ pub fn routes(state: ApiState) -> Router {
     let mut routes = operations();
     if state.inner.config.query_enabled {
         let below_ui = if state.inner.config.ui_enabled { Prefix::BelowUi } else { Prefix::Root };
-        routes = routes.merge(reads("/api/v2", Prefix::Root)).merge(reads("/zipkin/api/v2", below_ui));
+        for (base, prefix) in [("", Prefix::Root), ("/zipkin", below_ui)] {
+            routes = routes.merge(reads(&format!("{base}/api/v2"), prefix));
+            routes = routes.route(&format!("{base}/api/ext/v1/summaries"), served(summaries::summaries, prefix));
+        }
     }
     if state.inner.config.ui_enabled {
         routes = routes.merge(ui::routes(&state));

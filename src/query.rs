@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of HTTP: parameters arrive checked, answers leave as model types.
 
+pub mod summary;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -285,3 +285,41 @@ async fn lists_below_a_service_are_cached_once_services_were_many() {
     assert_eq!(server.get("/api/v2/autocompleteKeys").await.header("cache-control"), cached);
     assert_eq!(server.get("/api/v2/traces").await.header("cache-control"), None);
 }
+
+#[tokio::test]
+async fn summaries_come_in_pages_without_spans() {
+    let server = server();
+    let span = |id: u32| {
+        format!(
+            r#"{{"traceId":"{id}","id":"1","name":"n","timestamp":{id}000,"duration":{},"localEndpoint":{{"serviceName":"s"}}}}"#,
+            9 - id
+        )
+    };
+    server.store(&format!("[{},{},{}]", span(1), span(2), span(3))).await;
+    let page = |query: &str| {
+        let target = format!("/zipkin/api/ext/v1/summaries?endTs=9&limit=2{query}");
+        let server = &server;
+        async move {
+            let answer = server.get(&target).await;
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            serde_json::from_str::<serde_json::Value>(&answer.body).unwrap()
+        }
+    };
+    let first = page("").await;
+    let newest = serde_json::json!({
+        "traceId": "0000000000000003", "startUs": 3000, "durationUs": 6, "spanCount": 1, "errorCount": 0,
+        "root": {"serviceName": "s", "name": "n"},
+        "services": [{"name": "s", "spanCount": 1, "errorCount": 0, "maxDurationUs": 6}]
+    });
+    assert_eq!((&first["summaries"][0], &first["complete"]), (&newest, &true.into()));
+    let second = page(&format!("&cursor={}", first["nextCursor"].as_str().unwrap())).await;
+    assert_eq!(second["summaries"][0]["traceId"], "0000000000000001");
+    assert_eq!((second["summaries"].as_array().unwrap().len(), &second["nextCursor"]), (1, &serde_json::Value::Null));
+    assert_eq!(page("&sort=longest").await["summaries"][0]["traceId"], "0000000000000001");
+    for (query, message) in
+        [("limit=0", "limit <= 0"), ("sort=oldest", "unknown sort: oldest"), ("cursor=x", "unknown cursor: x")]
+    {
+        let refused = server.get(&format!("/api/ext/v1/summaries?{query}")).await;
+        assert_eq!((refused.status, refused.body.as_str()), (400, message));
+    }
+}

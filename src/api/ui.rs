@@ -23,7 +23,7 @@ use super::file::File;
 use crate::web::answer;
 
 /// Extensions of the API that our UI may use, as the index page lists them.
-const EXTENSIONS: [&str; 0] = [];
+const EXTENSIONS: [&str; 1] = ["summaries"];
 const HTML: &str = "text/html; charset=utf-8";
 const INDEX_CACHE_CONTROL: &str = "max-age=60";
 const CONFIG_CACHE_CONTROL: &str = "max-age=600";
