@@ -1,6 +1,7 @@
 //! The memory budget of the process: bodies, inflated bytes, decoded spans and lanes take permits before they allocate.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use prometheus::core::{Collector, Desc};
@@ -11,9 +12,15 @@ use tokio::sync::Semaphore;
 /// Most bytes a budget can hold when nobody says otherwise.
 const BYTES_DEFAULT_MAX: usize = 1 << 30;
 
+/// The reserve is this part of a budget.
+const RESERVE_SHARE: usize = 8;
+/// Permits up to this size may draw on the reserve.
+const RESERVE_PERMIT_BYTES_MAX: usize = 256 << 10;
+
 /// A bounded number of bytes that parts of the process share. Cheap to clone; clones share the bytes.
 ///
-/// Waiters are served in the order they came, so a large request is not starved by small ones.
+/// Waiters are served in the order they came, so a large request is not starved by small ones. An eighth is a reserve that
+/// only small permits draw on, when the rest is taken: a few large messages do not keep the small ones out.
 #[derive(Clone, Debug)]
 pub struct MemoryBudget {
     inner: Arc<Inner>,
@@ -22,7 +29,11 @@ pub struct MemoryBudget {
 #[derive(Debug)]
 struct Inner {
     bytes_max: usize,
-    free: Semaphore,
+    general: Semaphore,
+    general_max: usize,
+    reserve: Semaphore,
+    /// How many requests wait for bytes.
+    waiting: AtomicUsize,
     refusals: IntCounter,
     used: IntGauge,
     limit: IntGauge,
@@ -34,13 +45,17 @@ struct Inner {
 pub struct MemoryRefused {
     /// How many bytes were asked for.
     pub bytes: usize,
+    /// False when the whole budget is not enough.
+    pub can_ever: bool,
 }
 
 /// Bytes taken from a [`MemoryBudget`]; given back on drop.
 #[derive(Debug)]
 pub struct MemoryPermit {
     inner: Arc<Inner>,
-    bytes: usize,
+    general: usize,
+    reserved: usize,
+    may_draw_on_reserve: bool,
 }
 
 impl MemoryBudget {
@@ -50,9 +65,13 @@ impl MemoryBudget {
     pub fn new(bytes_max: usize) -> Self {
         let bytes_max = bytes_max.clamp(1, Semaphore::MAX_PERMITS);
         let gauge = |name, help| IntGauge::new(name, help).expect("a valid metric name");
+        let reserve = bytes_max / RESERVE_SHARE;
         let inner = Inner {
             bytes_max,
-            free: Semaphore::new(bytes_max),
+            general: Semaphore::new(bytes_max - reserve),
+            general_max: bytes_max - reserve,
+            reserve: Semaphore::new(reserve),
+            waiting: AtomicUsize::new(0),
             refusals: IntCounter::new("memory_budget_refusals_total", "requests for memory that were refused")
                 .expect("a valid metric name"),
             used: gauge("memory_budget_used_bytes", "bytes of the memory budget that are taken"),
@@ -78,13 +97,20 @@ impl MemoryBudget {
     /// How many bytes are taken now.
     #[must_use]
     pub fn used_bytes(&self) -> usize {
-        self.inner.bytes_max - self.inner.free.available_permits().min(self.inner.bytes_max)
+        let free = self.inner.general.available_permits() + self.inner.reserve.available_permits();
+        self.inner.bytes_max.saturating_sub(free)
+    }
+
+    /// True when somebody waits for bytes: who holds some and does not use them had better give them back.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.inner.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// A permit without bytes, to grow later.
     #[must_use]
     pub fn empty_permit(&self) -> MemoryPermit {
-        MemoryPermit { inner: Arc::clone(&self.inner), bytes: 0 }
+        MemoryPermit { inner: Arc::clone(&self.inner), general: 0, reserved: 0, may_draw_on_reserve: true }
     }
 
     /// Takes `bytes`, waiting at most `wait` for them.
@@ -109,17 +135,31 @@ impl MemoryPermit {
     /// How many bytes this permit stands for.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.general + self.reserved
+    }
+
+    /// Never draws on the reserve: for what is known to become large.
+    pub fn leave_reserve_alone(&mut self) {
+        self.may_draw_on_reserve = false;
     }
 
     /// Adds `bytes` if they are free now; false when they are not.
     #[must_use]
     pub fn try_grow(&mut self, bytes: usize) -> bool {
         let Ok(count) = u32::try_from(bytes) else { return false };
-        let Ok(permits) = self.inner.free.try_acquire_many(count) else { return false };
-        permits.forget();
-        self.bytes += bytes;
-        true
+        if let Ok(permits) = self.inner.general.try_acquire_many(count) {
+            permits.forget();
+            self.general += bytes;
+            return true;
+        }
+        if self.is_small_with(bytes)
+            && let Ok(permits) = self.inner.reserve.try_acquire_many(count)
+        {
+            permits.forget();
+            self.reserved += bytes;
+            return true;
+        }
+        false
     }
 
     /// Adds `bytes`, waiting at most `wait` for them. What the permit had it keeps meanwhile.
@@ -130,42 +170,84 @@ impl MemoryPermit {
         if self.try_grow(bytes) {
             return Ok(());
         }
-        let refused = MemoryRefused { bytes };
-        let count = u32::try_from(bytes).ok().filter(|_| self.bytes.saturating_add(bytes) <= self.inner.bytes_max);
-        let acquired = match count {
-            Some(count) => tokio::time::timeout(wait, self.inner.free.acquire_many(count)).await.ok(),
-            None => None,
+        let can_ever = self.general.saturating_add(bytes) <= self.inner.general_max || self.is_small_with(bytes);
+        let can_ever = can_ever && u32::try_from(bytes).is_ok();
+        let count = u32::try_from(bytes).ok().filter(|_| can_ever);
+        let granted = match count {
+            Some(count) => tokio::time::timeout(wait, self.wait_for(count)).await.unwrap_or(false),
+            None => false,
         };
-        let Some(Ok(permits)) = acquired else {
-            self.inner.refusals.inc();
-            return Err(refused);
-        };
-        permits.forget();
-        self.bytes += bytes;
-        Ok(())
+        if granted {
+            return Ok(());
+        }
+        self.inner.refusals.inc();
+        Err(MemoryRefused { bytes, can_ever })
     }
 
-    /// Gives back all but `bytes`; nothing happens when the permit has no more than that.
+    async fn wait_for(&mut self, count: u32) -> bool {
+        let inner = Arc::clone(&self.inner);
+        let _waiting = Waiting::new(&inner.waiting);
+        let small = self.is_small_with(count as usize);
+        let (granted, taken) = tokio::select! {
+            granted = inner.general.acquire_many(count) => (granted, &mut self.general),
+            granted = inner.reserve.acquire_many(count), if small => (granted, &mut self.reserved),
+        };
+        let Ok(permits) = granted else { return false };
+        permits.forget();
+        *taken += count as usize;
+        true
+    }
+
+    fn is_small_with(&self, more: usize) -> bool {
+        self.may_draw_on_reserve && self.bytes().saturating_add(more) <= RESERVE_PERMIT_BYTES_MAX
+    }
+
+    /// Gives back all but `bytes`, the reserve's first; nothing happens when the permit has no more than that.
     pub fn shrink_to(&mut self, bytes: usize) {
-        let surplus = self.bytes.saturating_sub(bytes);
-        if surplus > 0 {
-            self.bytes = bytes;
-            self.inner.free.add_permits(surplus);
+        let surplus = self.bytes().saturating_sub(bytes);
+        let of_reserve = surplus.min(self.reserved);
+        let of_general = surplus - of_reserve;
+        if of_reserve > 0 {
+            self.reserved -= of_reserve;
+            self.inner.reserve.add_permits(of_reserve);
+        }
+        if of_general > 0 {
+            self.general -= of_general;
+            self.inner.general.add_permits(of_general);
         }
     }
 
     /// Moves `bytes`, or what there is of them, into a permit of their own.
     #[must_use]
     pub fn split(&mut self, bytes: usize) -> Self {
-        let bytes = bytes.min(self.bytes);
-        self.bytes -= bytes;
-        Self { inner: Arc::clone(&self.inner), bytes }
+        let general = bytes.min(self.general);
+        let reserved = (bytes - general).min(self.reserved);
+        self.general -= general;
+        self.reserved -= reserved;
+        Self { inner: Arc::clone(&self.inner), general, reserved, may_draw_on_reserve: self.may_draw_on_reserve }
     }
 
     /// Takes over the bytes of another permit of the same budget.
     pub fn merge(&mut self, mut other: Self) {
         debug_assert!(Arc::ptr_eq(&self.inner, &other.inner), "permits of two budgets");
-        self.bytes += std::mem::take(&mut other.bytes);
+        self.general += std::mem::take(&mut other.general);
+        self.reserved += std::mem::take(&mut other.reserved);
+    }
+}
+
+/// Counts one who waits for as long as it lives.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
