@@ -200,7 +200,7 @@ pub(super) fn submit_code(error: &SubmitError) -> Code {
 pub(super) fn body_code(error: BodyError) -> Code {
     match error {
         BodyError::TooLarge | BodyError::InflatedTooLarge => Code::ResourceExhausted,
-        BodyError::Timeout => Code::DeadlineExceeded,
+        BodyError::Timeout | BodyError::TooSlow => Code::DeadlineExceeded,
         BodyError::NoMemory | BodyError::Busy => Code::Unavailable,
         BodyError::Broken | BodyError::Malformed(_) | BodyError::TooManyEncodings => Code::InvalidArgument,
     }

@@ -1,20 +1,25 @@
 //! Reads request bodies: within the limits of size and time, taking memory from the budget before it is used.
 
+mod error;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
+use http::HeaderMap;
 use http::header::EXPECT;
-use http::{HeaderMap, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use prometheus::{IntCounterVec, Opts, Registry};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+pub use error::BodyError;
 
 use super::inflate::{Encoding, Inflater, Step};
 use super::limits::BodyLimits;
-use crate::ingest::{MemoryBudget, MemoryPermit, MemoryRefused};
+use crate::ingest::{MemoryBudget, MemoryPermit};
 
 /// What a refused sender may still send before its connection is cut, so that it gets to read the answer.
 const DISCARD_BYTES_MAX: usize = 20 << 20;
@@ -22,95 +27,14 @@ const DISCARD_BYTES_MAX: usize = 20 << 20;
 const DISCARD_TIME_MAX: Duration = Duration::from_secs(5);
 /// What an inflated body grows by at most in one step.
 const STEP_BYTES_MAX: usize = 8 << 20;
+/// A body that holds no more memory than this may come as slowly as its deadline allows.
+const SLOW_BYTES_MAX: usize = 64 << 10;
+/// A body that holds more must bring as much again in each of these spans of time while others wait for memory.
+const SLOW_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The least room of a first step.
 const STEP_BYTES_MIN: usize = 512;
 /// The least room for a body that comes in pieces.
 const PIECES_BYTES_MIN: usize = 8 << 10;
-
-/// Why a body was not taken. `Display` is what the sender is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BodyError {
-    /// More bytes on the wire than allowed.
-    #[error("413 Request Entity Too Large")]
-    TooLarge,
-    /// More bytes after inflating than allowed.
-    #[error("413 Request Entity Too Large")]
-    InflatedTooLarge,
-    /// The body was not there in time.
-    #[error("408 Request Timeout")]
-    Timeout,
-    /// The memory budget is used up.
-    #[error("the server is out of memory for request bodies, try again later")]
-    NoMemory,
-    /// Too many other bodies are being worked on.
-    #[error("the server is busy, try again later")]
-    Busy,
-    /// The connection broke, or the framing of the body is wrong.
-    #[error("the request body ended early")]
-    Broken,
-    /// The body is not in the encoding it says.
-    #[error("the request body is not {}", .0.as_str())]
-    Malformed(Encoding),
-    /// Too many encodings one upon the other.
-    #[error("the request body has too many encodings")]
-    TooManyEncodings,
-}
-
-impl BodyError {
-    const REASONS: [&'static str; 8] = [
-        "too_large",
-        "inflated_too_large",
-        "timeout",
-        "memory",
-        "busy",
-        "broken",
-        "malformed_encoding",
-        "too_many_encodings",
-    ];
-
-    fn reason(self) -> &'static str {
-        match self {
-            Self::TooLarge => "too_large",
-            Self::InflatedTooLarge => "inflated_too_large",
-            Self::Timeout => "timeout",
-            Self::NoMemory => "memory",
-            Self::Busy => "busy",
-            Self::Broken => "broken",
-            Self::Malformed(_) => "malformed_encoding",
-            Self::TooManyEncodings => "too_many_encodings",
-        }
-    }
-
-    /// The status of the answer.
-    #[must_use]
-    pub fn status(self) -> StatusCode {
-        match self {
-            Self::TooLarge | Self::InflatedTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
-            Self::NoMemory | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Broken | Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::TooManyEncodings => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        }
-    }
-
-    /// True when the same request may be sent again later.
-    #[must_use]
-    pub fn is_retryable(self) -> bool {
-        matches!(self, Self::NoMemory | Self::Busy)
-    }
-
-    /// True when the connection is of no more use: part of the body may still be under way on it.
-    #[must_use]
-    pub fn closes_connection(self) -> bool {
-        matches!(self, Self::TooLarge | Self::Timeout | Self::NoMemory | Self::Broken)
-    }
-}
-
-impl From<MemoryRefused> for BodyError {
-    fn from(_: MemoryRefused) -> Self {
-        Self::NoMemory
-    }
-}
 
 /// A body, and the memory it takes.
 #[derive(Debug)]
@@ -145,8 +69,10 @@ impl BodyReader {
             refused.with_label_values(&[reason]);
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let slots = if limits.work_max == 0 { cores } else { limits.work_max };
-        let work_slots = Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS)));
+        let slots_wanted = if limits.work_max == 0 { cores } else { limits.work_max };
+        // As many as have room to inflate to the limit at once, with the other half of the memory for all else.
+        let slots_with_room = budget.bytes_max() / 2 / limits.inflated_bytes_max.max(1);
+        let work_slots = Arc::new(Semaphore::new(slots_wanted.min(slots_with_room).max(1)));
         Ok(Self { limits, budget, work_slots, refused })
     }
 
@@ -184,7 +110,11 @@ impl BodyReader {
         if first.len() > self.limits.wire_bytes_max {
             return Err(BodyError::TooLarge);
         }
-        let mut permit = self.budget.acquire(first.len(), self.limits.memory_wait).await?;
+        let mut permit = self.budget.empty_permit();
+        if length_said.is_some_and(|length| length > SLOW_BYTES_MAX) {
+            permit.leave_reserve_alone();
+        }
+        permit.grow(first.len(), self.limits.memory_wait).await?;
         // Most bodies come in one piece, which is not copied.
         let Some(mut piece) = next_piece(body).await? else {
             return Ok(ReceivedBody { bytes: first, permit });
@@ -193,16 +123,51 @@ impl BodyReader {
         self.make_room(&mut bytes, &mut permit, first.len() + piece.len(), length_said).await?;
         bytes.extend_from_slice(&first);
         drop(first);
+        let mut pace = Pace::new();
         loop {
             let length = bytes.len() + piece.len();
             if length > self.limits.wire_bytes_max {
                 return Err(BodyError::TooLarge);
             }
-            self.make_room(&mut bytes, &mut permit, length, length_said).await?;
+            if length > bytes.capacity() {
+                self.make_room(&mut bytes, &mut permit, length, length_said).await?;
+                // The wait for memory was ours, not the sender's.
+                pace = Pace::new();
+            }
             bytes.extend_from_slice(&piece);
-            match next_piece(body).await? {
+            match self.next_piece_in_time(body, &permit, &mut pace).await? {
                 Some(next) => piece = next,
                 None => return Ok(ReceivedBody { bytes: bytes.into(), permit }),
+            }
+        }
+    }
+
+    /// The next piece, unless the body holds much memory, others wait for it, and too little comes.
+    async fn next_piece_in_time(
+        &self,
+        body: &mut Body,
+        permit: &MemoryPermit,
+        pace: &mut Pace,
+    ) -> Result<Option<Bytes>, BodyError> {
+        if permit.bytes() <= SLOW_BYTES_MAX {
+            return next_piece(body).await;
+        }
+        loop {
+            let arrived = match tokio::time::timeout_at(pace.next_check, next_piece(body)).await {
+                Ok(Ok(Some(piece))) => Some(piece),
+                Ok(end) => return end,
+                Err(_) => None,
+            };
+            pace.bytes += arrived.as_ref().map_or(0, Bytes::len);
+            if Instant::now() >= pace.next_check {
+                let is_slow = pace.bytes < SLOW_BYTES_MAX;
+                *pace = Pace::new();
+                if is_slow && self.budget.is_short() {
+                    return Err(BodyError::TooSlow);
+                }
+            }
+            if arrived.is_some() {
+                return Ok(arrived);
             }
         }
     }
@@ -216,9 +181,6 @@ impl BodyReader {
         length: usize,
         length_said: Option<usize>,
     ) -> Result<(), BodyError> {
-        if length <= bytes.capacity() {
-            return Ok(());
-        }
         let most = length_said.unwrap_or(self.limits.wire_bytes_max);
         let capacity = bytes.capacity().saturating_mul(2).max(PIECES_BYTES_MIN).min(most).max(length);
         let more = capacity.saturating_sub(permit.bytes());
@@ -258,20 +220,27 @@ impl BodyReader {
         bytes_max: usize,
     ) -> Result<ReceivedBody, BodyError> {
         let mut permit = self.budget.empty_permit();
-        let mut inflater = Inflater::new(encoding, packed.bytes.clone(), self.limits.zstd_window_log_max)
-            .map_err(|_| BodyError::Malformed(encoding))?;
+        let window_log_max = self.limits.zstd_window_log_max;
+        let new_inflater = || {
+            Inflater::new(encoding, packed.bytes.clone(), window_log_max).map_err(|_| BodyError::Malformed(encoding))
+        };
+        let mut inflater = new_inflater()?;
         let mut slot = None;
         let mut target =
             (packed.bytes.len() * 4).clamp(STEP_BYTES_MIN, self.limits.inline_bytes_max.max(STEP_BYTES_MIN));
         loop {
             // One byte beyond the limit tells a body that fits exactly from one that does not.
             let room = target.min(bytes_max + 1);
-            permit.grow(room - permit.bytes().min(room), self.limits.memory_wait).await?;
             let is_heavy = room.max(packed.bytes.len()) > self.limits.inline_bytes_max;
+            if is_heavy && slot.is_none() {
+                // Who waits for a turn holds nothing but its body, or the waiting ones would starve the working ones. What came
+                // out so far is cheap to make again.
+                inflater = new_inflater()?;
+                permit.shrink_to(0);
+                slot = Some(self.heavy_slot(encoding).await?);
+            }
+            permit.grow(room - permit.bytes().min(room), self.limits.memory_wait).await?;
             let step = if is_heavy {
-                if slot.is_none() {
-                    slot = Some(self.heavy_slot(encoding).await?);
-                }
                 let (back, step) = on_work_thread(move || {
                     let step = inflater.fill_to(room);
                     (inflater, step)
@@ -339,6 +308,18 @@ impl BodyReader {
     fn refuse<T>(&self, error: BodyError) -> Result<T, BodyError> {
         self.refused.with_label_values(&[error.reason()]).inc();
         Err(error)
+    }
+}
+
+/// How much came since the last check.
+struct Pace {
+    next_check: Instant,
+    bytes: usize,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self { next_check: Instant::now() + SLOW_CHECK_INTERVAL, bytes: 0 }
     }
 }
 

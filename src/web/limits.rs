@@ -61,7 +61,8 @@ pub struct BodyLimits {
     pub zstd_window_log_max: u32,
     /// Bodies of at most this many bytes are inflated and decoded where they were read, larger ones on a thread for work.
     pub inline_bytes_max: usize,
-    /// Most large bodies of the process that are inflated or decoded at once; 0 = one per core.
+    /// Most large bodies of the process that are inflated or decoded at once; 0 = one per core. Fewer when half the memory
+    /// budget has no room for so many.
     pub work_max: usize,
     /// How long a large body waits for its turn.
     pub work_wait: Duration,

@@ -7,6 +7,7 @@ mod config;
 mod corpora;
 mod faulty_storage;
 mod ingest_faults;
+mod ingest_limits;
 mod lifecycle;
 mod otlp_ports;
 mod recorded;
