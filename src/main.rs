@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use zipkind::config::{CommandLine, Config, Examined, ProcessEnv};
+use zipkind::config::{CommandLine, Config, ProcessEnv};
 use zipkind::server;
 
 /// What stops a start: a wrong configuration, a store that does not open, a port that is taken.
@@ -24,10 +24,6 @@ fn main() -> ExitCode {
         let _ = write!(std::io::stdout(), "{examined}");
         return if examined.outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NOT_STARTED) };
     }
-    start(examined)
-}
-
-fn start(examined: Examined) -> ExitCode {
     let config = match examined.outcome {
         Ok(config) => config,
         Err(errors) => {
@@ -35,6 +31,23 @@ fn start(examined: Examined) -> ExitCode {
             return ExitCode::from(EXIT_NOT_STARTED);
         }
     };
+    if command_line.health { ask_for_health(&config) } else { start(config) }
+}
+
+fn ask_for_health(config: &Config) -> ExitCode {
+    match server::ask_for_health(&config.server) {
+        Ok(answer) => {
+            let _ = writeln!(std::io::stdout(), "{answer}");
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            let _ = writeln!(std::io::stderr(), "{reason:#}");
+            ExitCode::from(EXIT_NOT_STARTED)
+        }
+    }
+}
+
+fn start(config: Config) -> ExitCode {
     match server::run_until_signal(config) {
         Ok(ending) => ending.exit_code(),
         Err(error) => {

@@ -7,6 +7,7 @@ mod backends;
 mod background;
 mod ending;
 mod otlp_ports;
+mod probe;
 mod routes;
 mod signals;
 
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub use ending::Ending;
+pub use probe::ask_for_health;
 
 use crate::config::{Config, ServerConfig};
 use crate::ingest::{Collector, MemoryBudget};

@@ -9,6 +9,8 @@ use clap::Parser;
 pub struct CommandLine {
     /// Print the effective configuration and every problem, and end.
     pub check_config: bool,
+    /// Ask the server that runs with this configuration for its health, and end.
+    pub health: bool,
     /// Properties given as arguments, the last of a name wins.
     pub properties: Vec<(String, String)>,
 }
@@ -23,6 +25,9 @@ struct Options {
     /// Print the effective configuration without secrets and every problem at once; status 1 when there is one.
     #[arg(long)]
     check_config: bool,
+    /// Ask the server that runs with this configuration for its health; status 1 when it is not up.
+    #[arg(long, conflicts_with = "check_config")]
+    health: bool,
 }
 
 impl CommandLine {
@@ -40,7 +45,7 @@ impl CommandLine {
             }
         }
         let options = Options::try_parse_from(others)?;
-        Ok(Self { check_config: options.check_config, properties })
+        Ok(Self { check_config: options.check_config, health: options.health, properties })
     }
 }
 

@@ -183,7 +183,7 @@ impl Provider for Layer {
 
 fn found(figment: &Figment) -> BTreeMap<String, Found> {
     let data = figment.data().unwrap_or_default();
-    let values = data.into_iter().flat_map(|(_, dict)| dict);
+    let values = data.into_values().flatten();
     values
         .filter_map(|(key, value)| {
             let source =

@@ -55,15 +55,22 @@ impl Process {
         let mut command =
             zipkind(directory, &[("SERVER_ADDRESS", "127.0.0.1"), ("QUERY_PORT", "0"), ("LOG_FORMAT", "json")]);
         let mut child = command.envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(child.stdout.take().unwrap());
-        let mut started = Vec::new();
+        let log = BufReader::new(child.stdout.take().unwrap());
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut process = Self { child, address: nowhere, log, started: Vec::new() };
+        process.address = process.wait_for_address();
+        process
+    }
+
+    fn wait_for_address(&mut self) -> SocketAddr {
         loop {
             let mut line = String::new();
-            assert_ne!(log.read_line(&mut line).unwrap(), 0, "the server ended before it served: {started:?}");
+            let bytes = self.log.read_line(&mut line).unwrap();
+            assert_ne!(bytes, 0, "the server ended before it served: {:?}", self.started);
             let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-            started.push(line);
+            self.started.push(line);
             if let Some(address) = event["address"].as_str() {
-                return Self { child, address: address.parse().unwrap(), log, started };
+                return address.parse().unwrap();
             }
         }
     }

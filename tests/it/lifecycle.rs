@@ -113,3 +113,57 @@ fn a_taken_port_stops_the_start_and_is_named() {
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.starts_with(&format!("zipkind did not start: cannot listen on 127.0.0.1:{port}: ")), "{message}");
 }
+
+#[test]
+fn the_binary_asks_a_running_server_for_its_health() {
+    let directory = tempfile::tempdir().unwrap();
+    let process = Process::start(directory.path(), &[("STORAGE_TYPE", "mem")]);
+    let port = process.address().port().to_string();
+    let ask = || {
+        let mut command = zipkind(directory.path(), &[("QUERY_PORT", &port), ("STORAGE_TYPE", "mem")]);
+        command.arg("--health").output().unwrap()
+    };
+    let up = ask();
+    assert_eq!(up.status.code(), Some(0));
+    assert!(String::from_utf8(up.stdout).unwrap().contains("\"status\" : \"UP\""));
+    let _ = process.terminate();
+    let gone = ask();
+    assert_eq!(gone.status.code(), Some(1));
+    let message = String::from_utf8(gone.stderr).unwrap();
+    assert!(message.starts_with(&format!("no server answers on 127.0.0.1:{port}: ")), "{message}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_stops_the_start_and_the_message_says_the_way_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let below = file.join("data");
+    let variables = [("QUERY_PORT", "0"), ("SERVER_ADDRESS", "127.0.0.1"), ("SQLITE_PATH", below.to_str().unwrap())];
+    let output = zipkind(directory.path(), &variables).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.starts_with(&format!("zipkind did not start: spans cannot be kept in {}", below.display())));
+    assert!(message.contains("SQLITE_PATH or XDG_DATA_HOME can name another directory"), "{message}");
+}
+
+#[test]
+fn spans_are_there_again_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let variables = [("XDG_DATA_HOME", directory.path().to_str().unwrap())];
+    let ask = |process: &Process, request: String| {
+        let mut connection = TcpStream::connect(process.address()).unwrap();
+        connection.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let process = Process::start(directory.path(), &variables);
+    let post = post_head(SPAN.len()).replace("host: x", "host: x\r\nconnection: close");
+    assert!(ask(&process, post + SPAN).starts_with("HTTP/1.1 202 "));
+    assert_eq!(process.terminate().0.code(), Some(0));
+    let process = Process::start(directory.path(), &variables);
+    let read = ask(&process, "GET /api/v2/trace/ab HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".to_owned());
+    assert!(read.ends_with(SPAN), "{read}");
+    assert!(directory.path().join("zipkind/zipkind.db").is_file());
+}

@@ -10,5 +10,6 @@ mod ingest_faults;
 mod ingest_limits;
 mod lifecycle;
 mod otlp_ports;
+mod readme;
 mod recorded;
 mod support;
