@@ -28,24 +28,44 @@ pub fn openmetrics_text(registry: &Registry, names: &[String]) -> String {
 }
 
 /// Zipkin's `/metrics`: the collector's counters and gauges of each transport, pretty printed, all numbers as doubles.
+///
+/// Transports that zipkin does not have are listed from their first message on, so that a server used as zipkin is answers
+/// as zipkin does.
 #[must_use]
 pub fn zipkin_metrics_json(registry: &Registry) -> String {
     let families = registry.gather();
+    let used = used_transports(&families);
     let mut members = Vec::new();
     for (series, kind, member) in ZIPKIN_MEMBERS {
         let Some(family) = families.iter().find(|family| family.name() == *series) else { continue };
         for metric in family.get_metric() {
-            let transport = metric.get_label().iter().find(|label| label.name() == "transport");
-            let Some(transport) = transport else { continue };
+            let Some(transport) = transport(metric) else { continue };
+            if !ZIPKIN_TRANSPORTS.contains(&transport) && !used.contains(&transport) {
+                continue;
+            }
             let value = match family.get_field_type() {
                 MetricType::COUNTER => metric.get_counter().get_value(),
                 _ => metric.get_gauge().get_value(),
             };
-            members.push(format!("  \"{kind}.zipkin_collector.{member}.{}\" : {value:?}", transport.value()));
+            members.push(format!("  \"{kind}.zipkin_collector.{member}.{}\" : {value:?}", transport));
         }
     }
     format!("{{\n{}\n}}", members.join(",\n"))
 }
+
+fn transport(metric: &Metric) -> Option<&str> {
+    metric.get_label().iter().find(|label| label.name() == "transport").map(LabelPair::value)
+}
+
+/// Transports that received a message.
+fn used_transports(families: &[MetricFamily]) -> Vec<&str> {
+    let messages = families.iter().find(|family| family.name() == ZIPKIN_MEMBERS[0].0);
+    let received = messages.into_iter().flat_map(MetricFamily::get_metric);
+    received.filter(|metric| metric.get_counter().get_value() > 0.0).filter_map(transport).collect()
+}
+
+/// The transports of zipkin.
+const ZIPKIN_TRANSPORTS: [&str; 8] = ["http", "grpc", "kafka", "rabbitmq", "activemq", "pulsar", "scribe", "local"];
 
 /// Series of the registry, and what zipkin's JSON calls them.
 const ZIPKIN_MEMBERS: &[(&str, &str, &str)] = &[

@@ -92,3 +92,13 @@ fn values_that_are_no_numbers_have_the_shared_spelling() {
         assert!(prometheus_text(&registry, &[]).ends_with(text));
     }
 }
+
+#[test]
+fn a_transport_that_zipkin_does_not_have_is_listed_once_it_is_used() {
+    let registry = Registry::new();
+    let otlp = CollectorMetrics::register(&registry).unwrap().transport("otlp_http");
+    assert!(!zipkin_metrics_json(&registry).contains("otlp_http"));
+    otlp.messages.inc();
+    assert!(zipkin_metrics_json(&registry).contains("\"counter.zipkin_collector.spans.otlp_http\" : 0.0"));
+    assert!(prometheus_text(&registry, &[]).contains("otlp_http"));
+}
