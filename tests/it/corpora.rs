@@ -18,6 +18,15 @@ macro_rules! on_each_store {
                 }
             )*
         }
+
+        mod sqlite {
+            $(
+                #[test]
+                fn $test() {
+                    super::$test(crate::support::server::Store::Sqlite);
+                }
+            )*
+        }
     };
 }
 use on_each_store;

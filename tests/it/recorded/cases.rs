@@ -25,6 +25,7 @@ macro_rules! cases {
 macro_rules! stamp {
     (every { $($every:tt)* } memory { $($memory:tt)* }) => {
         cases!(MEMORY, memory, Store::Memory, $($every)* $($memory)*);
+        cases!(SQLITE, sqlite, Store::Sqlite, $($every)*);
     };
 }
 

@@ -25,7 +25,13 @@ impl Case {
         self.json["quirk"] == true
     }
 
-    fn env(&self) -> Vec<(&str, &str)> {
+    /// Its POST requests.
+    pub(super) fn posts(&self) -> Vec<Request> {
+        let steps = self.json["steps"].as_array().expect("steps").iter();
+        steps.map(request).filter(|request| request.method == "POST").collect()
+    }
+
+    pub(super) fn env(&self) -> Vec<(&str, &str)> {
         let env = self.json["env"].as_object();
         env.into_iter().flatten().map(|(name, value)| (name.as_str(), value.as_str().expect("text"))).collect()
     }
@@ -37,7 +43,7 @@ pub(super) fn replay(store: Store, name: &str) -> Vec<String> {
     let server = Server::start(store, &case.env());
     for (index, step) in case.json["steps"].as_array().expect("steps").iter().enumerate() {
         let request = request(step);
-        let expect = expectation(store, name, &step["expect"]);
+        let expect = expectation(&server, name, &step["expect"]);
         let mut problems = match send(server.address(), &request) {
             Ok(response) => check(&expect, &response),
             Err(error) => vec![format!("request failed: {error}")],
@@ -79,10 +85,10 @@ pub(super) fn decode_base64(text: &str) -> Vec<u8> {
 }
 
 /// The recording, with the name of the store that is tested.
-fn expectation(store: Store, name: &str, expect: &Value) -> Value {
+fn expectation(server: &Server, name: &str, expect: &Value) -> Value {
     let mut expect = expect.clone();
-    if let (Store::Sqlite, true, Some(body)) = (store, NAMES_THE_STORE.contains(&name), expect["body"].as_str()) {
-        expect["body"] = body.replace("InMemoryStorage{}", "SqliteStorage{path=zipkind.db}").into();
+    if let (true, Some(body)) = (NAMES_THE_STORE.contains(&name), expect["body"].as_str()) {
+        expect["body"] = body.replace("InMemoryStorage{}", &server.store_health_name()).into();
     }
     expect
 }

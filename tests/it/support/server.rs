@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -25,7 +26,8 @@ pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
     log: Arc<Mutex<String>>,
-    _folder: tempfile::TempDir,
+    store: Store,
+    folder: tempfile::TempDir,
 }
 
 impl Server {
@@ -37,7 +39,7 @@ impl Server {
         let mut command = zipkind(folder.path(), &local);
         match store {
             Store::Memory => command.env("STORAGE_TYPE", "mem"),
-            Store::Sqlite => command.env("STORAGE_TYPE", "sqlite").env("SQLITE_PATH", folder.path().join("zipkind.db")),
+            Store::Sqlite => command.env("STORAGE_TYPE", "sqlite").env("SQLITE_PATH", database(&folder)),
         };
         command.envs(env.iter().copied());
         let mut child = command
@@ -51,7 +53,7 @@ impl Server {
         follow(child.stdout.take().expect("piped"), log.clone(), sender.clone());
         follow(child.stderr.take().expect("piped"), log.clone(), sender);
         match wait_for_address(&addresses) {
-            Some(address) => Self { child, address, log, _folder: folder },
+            Some(address) => Self { child, address, log, store, folder },
             None => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -62,6 +64,14 @@ impl Server {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What `/health` calls its store.
+    pub(crate) fn store_health_name(&self) -> String {
+        match self.store {
+            Store::Memory => "InMemoryStorage{}".to_owned(),
+            Store::Sqlite => format!("SQLiteStorage{{path={}}}", database(&self.folder).display()),
+        }
     }
 
     /// All that it logged so far.
@@ -86,6 +96,10 @@ impl Server {
         let response = self.send(&request);
         assert_eq!(response.status, 202, "{}", response.text());
     }
+}
+
+fn database(folder: &tempfile::TempDir) -> PathBuf {
+    folder.path().join("zipkind.db")
 }
 
 impl Drop for Server {
