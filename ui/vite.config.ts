@@ -3,6 +3,8 @@ import react from '@vitejs/plugin-react';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
+/** Shown by the settings page. */
+const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 /** Where the development server sends the calls that only a running zipkind can answer. */
 const apiBase = process.env.API_BASE ?? 'http://127.0.0.1:9411';
 
@@ -58,6 +60,7 @@ function layerOrder(): Plugin {
 
 export default defineConfig(({ command }) => ({
   base: command === 'serve' ? '/zipkin/' : './',
+  define: { __UI_VERSION__: JSON.stringify(version) },
   plugins: [react(), themeBoot(), layerOrder()],
   // The server rewrites attributes that begin with ="/zipkin when another base path is set; chunks find each other
   // relative to themselves.

@@ -62,6 +62,7 @@ describe('settings of the server', () => {
     expect(parseUiSettings(undefined)).toEqual({
       extensions: new Set(),
       linkPatterns: [],
+      own: false,
       maxTraceBytes: defaultMaxTraceBytes,
     });
     const settings = parseUiSettings('{"extensions":["summaries",7],"linkPatterns":[{"tag":"a","url":"u"},{"tag":1}]}');

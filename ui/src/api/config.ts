@@ -29,7 +29,7 @@ const text = (value: unknown): string | undefined => (typeof value === 'string' 
 const above0 = (value: unknown, fallback: number): number =>
   typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : fallback;
 const share = (value: unknown, fallback: number): number =>
-  typeof value === 'number' && value >= 0 && value <= 1 ? value : fallback;
+  typeof value === 'number' && value >= 0 ? value : fallback;
 const members = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 

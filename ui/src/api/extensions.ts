@@ -10,6 +10,8 @@ export interface LinkPattern {
 export interface UiSettings {
   readonly extensions: ReadonlySet<string>;
   readonly linkPatterns: readonly LinkPattern[];
+  /** Whether the page comes from a server of ours: a plain zipkin-server has no such element. */
+  readonly own: boolean;
   /** Above it the trace page asks before it draws. */
   readonly maxTraceBytes: number;
 }
@@ -29,6 +31,7 @@ export function parseUiSettings(content: string | null | undefined): UiSettings 
   const patterns = Array.isArray(settings.linkPatterns) ? settings.linkPatterns : [];
   const bytes = settings.maxTraceBytes;
   return {
+    own: content !== null && content !== undefined,
     extensions: new Set(extensions.filter((name): name is string => typeof name === 'string')),
     linkPatterns: patterns.filter(isLinkPattern),
     maxTraceBytes: typeof bytes === 'number' && bytes > 0 ? bytes : defaultMaxTraceBytes,

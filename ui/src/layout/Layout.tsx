@@ -1,7 +1,8 @@
 import { Outlet } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useConfig } from '../api/config';
+import { usePreferences } from '../settings/preferences';
 import { DropZone } from './DropZone';
 import { Header } from './Header';
 import styles from './Layout.module.css';
@@ -9,6 +10,10 @@ import styles from './Layout.module.css';
 /** What every page has around it. */
 export function Layout() {
   const { t } = useTranslation('common');
+  const { density } = usePreferences();
+  useEffect(() => {
+    document.documentElement.dataset.density = density;
+  }, [density]);
   const skip = () => document.getElementById('content')?.focus();
   return (
     <>

@@ -15,6 +15,7 @@ const codesMax = 5;
 /** A trace of the list: the whole row is a link. */
 export function TraceRow(props: {
   readonly trace: TraceSummary;
+  readonly local: boolean;
   readonly longestUs: number;
   readonly withDay: boolean;
   readonly opened: boolean;
@@ -41,7 +42,13 @@ export function TraceRow(props: {
         {props.withDay ? format.dayTime(startMs) : format.time(startMs)}
       </div>
       <div role="cell" className={styles.root}>
-        <Link to="/traces/$traceId" params={{ traceId: trace.traceId }} className={styles.link} preload={false}>
+        <Link
+          to="/traces/$traceId"
+          params={{ traceId: trace.traceId }}
+          search={props.local ? { src: 'file' } : {}}
+          className={styles.link}
+          preload={false}
+        >
           {trace.root ? (
             <>
               {trace.root.serviceName !== '' && <ServiceCode name={trace.root.serviceName} />}
@@ -110,7 +117,7 @@ export function ServicesRow(props: {
   readonly trace: TraceSummary;
   readonly chosen: readonly string[];
   readonly onChoose: (name: string) => void;
-  readonly onSince: () => void;
+  readonly onSince: (() => void) | undefined;
 }) {
   const { trace } = props;
   const { t } = useTranslation('search');
@@ -148,9 +155,11 @@ export function ServicesRow(props: {
       </ul>
       <div className={styles.detailFoot}>
         <span className="mono">{trace.traceId}</span>
-        <button type="button" className="button quiet small" onClick={props.onSince}>
-          {t('searchSince', { time: format.time(trace.startUs / 1000) })}
-        </button>
+        {props.onSince && (
+          <button type="button" className="button quiet small" onClick={props.onSince}>
+            {t('searchSince', { time: format.time(trace.startUs / 1000) })}
+          </button>
+        )}
       </div>
     </div>
   );

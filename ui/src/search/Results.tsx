@@ -14,7 +14,9 @@ export function Results(props: {
   readonly traces: readonly TraceSummary[];
   readonly search: SearchAddress;
   readonly onShow: (change: SearchChange) => void;
-  readonly onSince: (startMs: number) => void;
+  readonly onSince?: (startMs: number) => void;
+  /** The traces come from files: their addresses say so. */
+  readonly local?: boolean;
   readonly opened: ReadonlySet<string>;
   readonly onOpened: (opened: ReadonlySet<string>) => void;
 }) {
@@ -73,6 +75,7 @@ export function Results(props: {
         return (
           <TraceRow
             trace={item.trace}
+            local={props.local === true}
             longestUs={longestUs}
             withDay={withDay}
             opened={opened.has(item.trace.traceId)}
@@ -85,7 +88,7 @@ export function Results(props: {
             trace={item.trace}
             chosen={search.services}
             onChoose={(name) => onShow({ services: [...toggle(name, new Set(search.services))] })}
-            onSince={() => props.onSince(Math.floor(item.trace.startUs / 1000))}
+            onSince={props.onSince && (() => props.onSince?.(Math.floor(item.trace.startUs / 1000)))}
           />
         );
       case 'group':
@@ -99,7 +102,7 @@ export function Results(props: {
     }
   };
   return (
-    <div role="table" aria-label={t('resultsLabel')} aria-rowcount={items.length + 1} className={styles.table}>
+    <div role="table" aria-label={t('resultsLabel')} aria-rowcount={items.length + 1}>
       <div role="rowgroup" className={styles.headGroup}>
         <div role="row" aria-rowindex={1} className={`${styles.row} ${styles.head}`}>
           <div role="columnheader">

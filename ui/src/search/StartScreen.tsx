@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next';
 import { parseRaw } from '../address/raw';
 import { emptySearch, parseSearch, type SearchAddress } from '../address/search';
 import { baseUrl } from '../api/base';
+import { uiSettings } from '../api/extensions';
 import { servicesQuery } from '../api/names';
 import { exampleTrace } from '../file/example';
 import { keepLocalTraces } from '../file/store';
@@ -17,6 +18,7 @@ import { ServiceTag } from '../widgets/ServiceTag';
 import { ErrorPanel, LoadingPanel } from '../widgets/StatePanel';
 import { SavedWords } from './SavedSearches';
 import styles from './StartScreen.module.css';
+import { summarise } from './summary';
 
 /** Services offered at once; the box finds the others. */
 const shownServicesMax = 60;
@@ -127,11 +129,8 @@ function FirstRun(props: { readonly onRefresh: () => void; readonly refreshing: 
           <Recipe title={t('connectZipkin')} text={endpoint}>
             {t('connectZipkinText')}
           </Recipe>
-          <Recipe
-            title={t('connectOtel')}
-            text={`OTEL_TRACES_EXPORTER=zipkin\nOTEL_EXPORTER_ZIPKIN_ENDPOINT=${endpoint}`}
-          >
-            {t('connectOtelText')}
+          <Recipe title={t('connectOtel')} text={uiSettings().own ? otlp(endpoint) : otelZipkin(endpoint)}>
+            {uiSettings().own ? t('connectOtlpText') : t('connectOtelText')}
           </Recipe>
           <Recipe
             title={t('connectSpring')}
@@ -146,6 +145,16 @@ function FirstRun(props: { readonly onRefresh: () => void; readonly refreshing: 
       </section>
     </div>
   );
+}
+
+function otlp(endpoint: string): string {
+  const { origin } = new URL(endpoint);
+  return `OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\nOTEL_EXPORTER_OTLP_ENDPOINT=${origin}`;
+}
+
+/** A plain zipkin-server takes no OTLP. */
+function otelZipkin(endpoint: string): string {
+  return `OTEL_TRACES_EXPORTER=zipkin\nOTEL_EXPORTER_ZIPKIN_ENDPOINT=${endpoint}`;
 }
 
 function curl(endpoint: string): string {
@@ -179,7 +188,8 @@ function ExampleButton() {
     const spans = exampleTrace(openedMs - 1_000);
     const traceId = spans[0]?.traceId ?? '';
     const json = new TextEncoder().encode(JSON.stringify(spans));
-    await keepLocalTraces([{ traceId, fileName: t('exampleName'), openedMs, spanCount: spans.length, json }]);
+    const [summary] = summarise([spans]);
+    if (summary) await keepLocalTraces([{ traceId, fileName: t('exampleName'), openedMs, summary, json }]);
     await navigate({ to: '/traces/$traceId', params: { traceId }, search: { src: 'file' } });
   };
   return (

@@ -61,6 +61,11 @@ export function parseSaved(data: unknown): SavedSearch[] {
   return [...found.values()];
 }
 
+/** Two lists as one: the added ones replace those of the same name, and come first. */
+export function mergeSaved(kept: readonly SavedSearch[], added: readonly SavedSearch[]): SavedSearch[] {
+  return parseSaved([...added, ...kept]);
+}
+
 export function preferences(): Preferences {
   return current;
 }

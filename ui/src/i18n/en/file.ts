@@ -1,3 +1,17 @@
 export const file = {
   title: 'Open a file',
+  dropHere: 'Drop files here, or anywhere on any page',
+  choose: 'Choose files',
+  formats: 'Zipkin JSON (v2 and v1), Jaeger JSON, OTLP JSON; plain or gzip.',
+  stays: 'Nothing is sent: the traces stay in this browser.',
+  reading: 'Reading the file…',
+  failed: '{{name}} could not be read: {{reason}}',
+  opened_one: '{{number}} trace of {{name}} ({{size}}) is open.',
+  opened_other: '{{number}} traces of {{name}} ({{size}}) are open.',
+  notKept: 'This browser does not store them: they are gone when the page is left.',
+  listFailed: 'The opened traces could not be listed',
+  localTitle: 'Opened traces',
+  localCount_one: '{{number}} trace in this browser',
+  localCount_other: '{{number}} traces in this browser',
+  forget: 'Forget all',
 } as const;

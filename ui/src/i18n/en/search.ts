@@ -139,4 +139,5 @@ export const search = {
   scatterPoint: '{{name}} · {{duration}} · {{time}} · {{spans}} · {{errors}}',
   openAll: 'Expand all',
   closeAll: 'Collapse all',
+  connectOtlpText: 'Environment of any OpenTelemetry SDK or collector.',
 } as const;

@@ -151,4 +151,5 @@ export const search: RomanceArea<'search'> = {
   scatterPoint: '{{name}} · {{duration}} · {{time}} · {{spans}} · {{errors}}',
   openAll: 'Expandir todo',
   closeAll: 'Contraer todo',
+  connectOtlpText: 'Entorno de cualquier SDK o colector de OpenTelemetry.',
 };

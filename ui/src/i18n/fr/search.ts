@@ -152,4 +152,5 @@ export const search: RomanceArea<'search'> = {
   scatterPoint: '{{name}} · {{duration}} · {{time}} · {{spans}} · {{errors}}',
   openAll: 'Tout développer',
   closeAll: 'Tout réduire',
+  connectOtlpText: 'Environnement de tout SDK ou collecteur OpenTelemetry.',
 };

@@ -130,4 +130,5 @@ export const search: PlainArea<'search'> = {
   scatterPoint: '{{name}} · {{duration}} · {{time}} · {{spans}} · {{errors}}',
   openAll: '모두 펼치기',
   closeAll: '모두 접기',
+  connectOtlpText: '모든 OpenTelemetry SDK 또는 수집기의 환경 변수.',
 };

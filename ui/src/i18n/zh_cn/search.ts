@@ -130,4 +130,5 @@ export const search: PlainArea<'search'> = {
   scatterPoint: '{{name}} · {{duration}} · {{time}} · {{spans}} · {{errors}}',
   openAll: '全部展开',
   closeAll: '全部折叠',
+  connectOtlpText: '任意 OpenTelemetry SDK 或收集器的环境变量。',
 };
