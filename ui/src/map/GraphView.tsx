@@ -20,6 +20,7 @@ import './xyflow.css';
 import type { MapAddress } from '../address/map';
 import type { ServerConfig } from '../api/config';
 import { type Format, useFormat } from '../i18n/format';
+import type { ServiceLook } from '../theme/colours';
 import { useTheme } from '../theme/theme';
 import { showInvisible } from '../widgets/invisible';
 import { PlainText } from '../widgets/PlainText';
@@ -30,7 +31,10 @@ import { edgeWidth, errorShare, type Health, healthOf, linkKey, type ServiceGrap
 import type { Point } from './layout';
 import { type LaidOut, nodeErrorShare, nodeHeight, nodeWidth, useLayout } from './useLayout';
 
-type BoxNode = Node<{ service: ServiceNode; health: Health; dimmed: boolean; focused: boolean }, 'service'>;
+type BoxNode = Node<
+  { service: ServiceNode; health: Health; dimmed: boolean; focused: boolean; look: ServiceLook | undefined },
+  'service'
+>;
 type LineEdge = Edge<
   { points: readonly Point[]; label: string; health: Health; shown: boolean; width: number; self: boolean },
   'call'
@@ -44,6 +48,8 @@ interface GraphViewProps {
   /** Names that match what is looked for; undefined when nothing is. */
   readonly found: ReadonlySet<string> | undefined;
   readonly onFocus: (name: string) => void;
+  /** How a service looks where its name does not decide. */
+  readonly lookOf?: (name: string) => ServiceLook;
 }
 
 /** The whole graph when its boxes can still be told apart; else its middle, and the overview leads to the rest. */
@@ -181,6 +187,7 @@ function makeNodes({ graph, answer }: LaidOut, props: GraphViewProps): BoxNode[]
         health: healthOf(share, props.limits),
         dimmed: props.found !== undefined && !props.found.has(service.name),
         focused: props.focus === service.name,
+        look: props.lookOf?.(service.name),
       },
     };
   });
@@ -232,7 +239,7 @@ function ServiceBox({ data }: NodeProps<BoxNode>) {
     <div className={classes.filter(Boolean).join(' ')}>
       <Handle type="target" position={Position.Left} className={styles.handle ?? ''} isConnectable={false} />
       <span className={styles.name}>
-        <ServiceCode name={service.name} />
+        <ServiceCode name={service.name} look={data.look} />
         <span className={styles.nameText} title={showInvisible(service.name)}>
           <PlainText text={service.name} />
         </span>

@@ -1,11 +1,11 @@
-import { lookByName, lookClass, serviceCode } from '../theme/colours';
+import { lookByName, lookClass, type ServiceLook, serviceCode } from '../theme/colours';
 import { PlainText } from './PlainText';
 import styles from './ServiceTag.module.css';
 
 /** A service where there is no order of services: colour by name, and its letters, so colour is not the only sign. */
-export function ServiceCode(props: { readonly name: string }) {
+export function ServiceCode(props: { readonly name: string; readonly look?: ServiceLook | undefined }) {
   return (
-    <span className={`${styles.code} ${lookClass(lookByName(props.name))}`} aria-hidden="true">
+    <span className={`${styles.code} ${lookClass(props.look ?? lookByName(props.name))}`} aria-hidden="true">
       {serviceCode(props.name)}
     </span>
   );
