@@ -13,6 +13,8 @@ test('an address without parameters is the timeline as it opens', () => {
 test.each([
   '?src=file&v=flame&s=00000000000000ab-c&z=10-2000&c=*-00000000000000ab&root=00000000000000cd&q=service:a&cp=1&skew=raw&split=1&errs=1&only=1&d=0',
   '?s=00000000000000ab-s-2',
+  '?v=table&sort=-duration&col=http.path&col=error',
+  '?v=stats&by=tag:http.path&f=path&t=1',
   '?c=',
   '?c=*',
   '?c=00000000000000ab,00000000000000cd-s',

@@ -1,4 +1,4 @@
-import { first, integer, type RawSearch, unknownOf } from './raw';
+import { all, first, integer, type RawSearch, unknownOf } from './raw';
 
 export const traceViews = ['timeline', 'flame', 'table', 'stats', 'map', 'json'] as const;
 export type TraceView = (typeof traceViews)[number];
@@ -32,6 +32,16 @@ export interface TraceAddress {
   readonly errorsOnly: boolean;
   /** Hide what `find` does not match, instead of dimming it. */
   readonly matchesOnly: boolean;
+  /** Order of the table or the statistics: a column, `-` before it for descending. */
+  readonly sort?: string;
+  /** Tags that are columns of the table. */
+  readonly columns: readonly string[];
+  /** What the statistics are grouped by: `service`, `operation` or `tag:` and a key. */
+  readonly by: string;
+  /** The flame graph with calls of one path merged. */
+  readonly merged: boolean;
+  /** A picture shown as a table. */
+  readonly asTable: boolean;
   /** Whether the detail panel may be open. */
   readonly detail: boolean;
   /** `file`: the trace was opened from a file and is only in this browser. */
@@ -42,6 +52,9 @@ export interface TraceAddress {
 /** More names than this would make the address too long; `collapsedIdsMax` names of 17 characters stay below 4 KiB. */
 export const collapsedIdsMax = 200;
 
+/** More columns than this fit no screen. */
+export const columnsMax = 20;
+
 export const emptyTrace: TraceAddress = {
   view: 'timeline',
   collapsed: { kind: 'default' },
@@ -51,18 +64,26 @@ export const emptyTrace: TraceAddress = {
   split: false,
   errorsOnly: false,
   matchesOnly: false,
+  columns: [],
+  by: 'service',
+  merged: false,
+  asTable: false,
   detail: true,
   source: 'server',
   unknown: {},
 };
 
-const known = new Set(['v', 's', 'z', 'c', 'root', 'q', 'cp', 'skew', 'split', 'errs', 'only', 'd', 'src']);
+const known = new Set([
+  ...['v', 's', 'z', 'c', 'root', 'q', 'cp', 'skew', 'split', 'errs', 'only', 'd', 'src'],
+  ...['sort', 'col', 'by', 'f', 't'],
+]);
 
 export function parseTrace(raw: RawSearch): TraceAddress {
   const view = first(raw, 'v');
   const span = spanId(first(raw, 's'), true);
   const root = spanId(first(raw, 'root'), true);
   const zoom = parseZoom(first(raw, 'z'));
+  const sort = first(raw, 'sort') || undefined;
   return {
     view: traceViews.find((name) => name === view) ?? 'timeline',
     ...(span !== undefined && { span }),
@@ -75,6 +96,11 @@ export function parseTrace(raw: RawSearch): TraceAddress {
     split: first(raw, 'split') === '1',
     errorsOnly: first(raw, 'errs') === '1',
     matchesOnly: first(raw, 'only') === '1',
+    ...(sort !== undefined && { sort }),
+    columns: [...new Set(all(raw, 'col').filter((key) => key !== ''))].slice(0, columnsMax),
+    by: first(raw, 'by') || 'service',
+    merged: first(raw, 'f') === 'path',
+    asTable: first(raw, 't') === '1',
     detail: first(raw, 'd') !== '0',
     source: first(raw, 'src') === 'file' ? 'file' : 'server',
     unknown: unknownOf(raw, known),
@@ -97,6 +123,11 @@ export function formatTrace(trace: TraceAddress): Record<string, string | readon
   if (trace.errorsOnly) raw.errs = '1';
   if (trace.matchesOnly) raw.only = '1';
   if (!trace.detail) raw.d = '0';
+  if (trace.sort !== undefined) raw.sort = trace.sort;
+  if (trace.columns.length > 0) raw.col = trace.columns;
+  if (trace.by !== 'service') raw.by = trace.by;
+  if (trace.merged) raw.f = 'path';
+  if (trace.asTable) raw.t = '1';
   return Object.assign(raw, trace.unknown);
 }
 

@@ -17,6 +17,8 @@ export interface Flame {
   parent: Int32Array;
   /** Boxes of the subtree, itself included: boxes stand in depth-first order. */
   size: Int32Array;
+  /** The box of each row. */
+  boxOf: Int32Array;
   /** Rows in the box. */
   rows: Int32Array;
   /** Time of all its rows, and the part of it in which no child ran. */
@@ -40,6 +42,7 @@ export function flameByTime(layout: Layout, times: Times): Flame {
     y[row] = lane;
     laneCount = Math.max(laneCount, lane + 1);
   }
+  const each = Int32Array.from({ length: n }, (_, i) => i);
   return {
     count: n,
     x: start,
@@ -47,7 +50,8 @@ export function flameByTime(layout: Layout, times: Times): Flame {
     y,
     laneCount,
     totalUs: times.durationUs,
-    row: Int32Array.from({ length: n }, (_, i) => i),
+    row: each,
+    boxOf: each,
     parent: layout.parent,
     size: layout.size,
     rows: new Int32Array(n).fill(1),
@@ -123,7 +127,8 @@ export function flameByPath(layout: Layout): Flame {
     sums.self[box]! += layout.self[r]! || 0;
     if (layout.flags[r]! & FLAG_ERROR) sums.errors[box]!++;
   }
-  return arrange(parent, row, sums);
+  const { flame, place } = arrange(parent, row, sums);
+  return { ...flame, boxOf: boxOfRow.map((box) => place[box]!) };
 }
 
 interface Sums {
@@ -134,7 +139,7 @@ interface Sums {
 }
 
 /** Boxes were numbered after their parents; puts them depth first, the widest of siblings first. */
-function arrange(parent: number[], row: number[], sums: Sums): Flame {
+function arrange(parent: number[], row: number[], sums: Sums): { flame: Flame; place: Int32Array } {
   const n = parent.length;
   const childWidth = new Float64Array(n);
   const width = new Float64Array(n);
@@ -183,7 +188,7 @@ function arrange(parent: number[], row: number[], sums: Sums): Flame {
     }
     for (let i = below.length - 1; i >= 0; i--) stack.push(below[i]!);
   }
-  return flame;
+  return { flame, place };
 }
 
 function emptyFlame(count: number): Flame {
@@ -197,6 +202,7 @@ function emptyFlame(count: number): Flame {
     laneCount: 0,
     totalUs: 0,
     row: numbers(),
+    boxOf: numbers(),
     parent: numbers(),
     size: numbers(),
     rows: numbers(),

@@ -91,6 +91,7 @@ describe('flame graph', () => {
     const flame = flameByPath(layout);
     expect(flame.count).toBe(3);
     expect([...flame.rows]).toEqual([1, 2, 1]);
+    expect([...flame.boxOf]).toEqual([0, 1, 1, 2]);
     expect([...flame.totalOf]).toEqual([100, 100, 10]);
     expect([...flame.selfOf]).toEqual([30, 90, 10]);
     expect([...flame.width]).toEqual([100, 100, 10]);
