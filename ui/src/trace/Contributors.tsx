@@ -5,6 +5,7 @@ import type { Layout } from '../model/layout';
 import { PlainText } from '../widgets/PlainText';
 import styles from './Contributors.module.css';
 import { looksOf } from './look';
+import { shareText } from './share';
 import type { TraceView } from './useTraceView';
 
 /** From this many rows on, where the time went cannot be seen at a glance. */
@@ -43,7 +44,7 @@ export function Contributors({ view }: { readonly view: TraceView }) {
             <span className={styles.name}>
               <PlainText text={`${serviceName} ${name}`.trim()} />
             </span>
-            <span className={styles.share}>{format.percent(us / layout.critical.totalUs)}</span>
+            <span className={styles.share}>{shareText(format, us / layout.critical.totalUs)}</span>
           </button>
         );
       })}

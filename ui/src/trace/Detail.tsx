@@ -20,6 +20,7 @@ import { SafeLink } from '../widgets/SafeLink';
 import styles from './Detail.module.css';
 import { HalfFacts } from './HalfFacts';
 import { looksOf } from './look';
+import { shareText } from './share';
 import { zoomTo } from './Timeline';
 import { useCall } from './useCall';
 import type { TraceView } from './useTraceView';
@@ -154,7 +155,7 @@ function Fact(props: {
         {format.duration(us)}
         {share !== undefined && share >= 0 && share <= 1 && (
           <span className={styles.share} title={props.shareTitle}>
-            {format.percent(share)}
+            {shareText(format, share)}
           </span>
         )}
       </dd>

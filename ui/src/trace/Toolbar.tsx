@@ -83,7 +83,7 @@ function Tabs({ view }: { view: TraceView }) {
     json: t('viewJson'),
   };
   const go = (name: ViewName) => {
-    if (name !== view.address.view) view.update({ view: name }, 'push');
+    if (name !== view.address.view) view.update({ view: name, sort: undefined }, 'push');
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const at = traceViews.indexOf(view.address.view);

@@ -5,7 +5,7 @@ import { useConfig } from '../api/config';
 import { fillUrl, type HttpUrl } from '../api/links';
 import { CopyButton } from '../widgets/CopyButton';
 import { SafeLink } from '../widgets/SafeLink';
-import { saveBytes } from './download';
+import { saveJson } from './download';
 import { MenuItem, menuItemClass, Popup } from './Popup';
 import styles from './TraceHeader.module.css';
 import type { TraceView } from './useTraceView';
@@ -31,7 +31,7 @@ export function TraceMenu({ view, copyLink }: { view: TraceView; copyLink: () =>
   };
   const save = async (form: 'raw' | 'corrected') => {
     const bytes = await view.trace.call('json', view.layout.split, { form });
-    saveBytes(bytes, form === 'raw' ? `${traceId}.json` : `${traceId}-corrected.json`, 'application/json');
+    saveJson(bytes, form === 'raw' ? `${traceId}.json` : `${traceId}-corrected.json`);
   };
   const archive = async () => {
     setNotice({ kind: 'busy', text: t('archiving') });

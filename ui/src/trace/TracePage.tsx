@@ -201,7 +201,10 @@ function useTraceKeys(view: TraceView): void {
       ['Ctrl+f', browserFind],
       ['r', () => view.selected >= 0 && view.setFocus(view.focus === view.selected ? -1 : view.selected)],
       ...zoomKeys.map((key): [string, () => void] => [key, () => zoomByKey(view, key)]),
-      ...traceViews.map((name, i): [string, () => void] => [String(i + 1), () => update({ view: name }, 'push')]),
+      ...traceViews.map((name, i): [string, () => void] => [
+        String(i + 1),
+        () => update({ view: name, sort: undefined }, 'push'),
+      ]),
     ];
     return Object.fromEntries(keys);
   }, [view, address.criticalPath, update]);

@@ -6,6 +6,7 @@ export interface RowLook {
   readonly code: string;
   readonly className: string;
   readonly colour: number;
+  readonly hatched: boolean;
 }
 
 const looks = new WeakMap<Layout, readonly RowLook[]>();
@@ -17,9 +18,9 @@ export function looksOf(layout: Layout): readonly RowLook[] {
     // A row without service name has no colour of its own; it does not use one up.
     let order = 0;
     known = layout.services.map((service) => {
-      if (service === '') return { code: '?', className: 'service service-none', colour: -1 };
+      if (service === '') return { code: '?', className: 'service service-none', colour: -1, hatched: false };
       const look = lookByOrder(order++);
-      return { code: serviceCode(service), className: lookClass(look), colour: look.colour };
+      return { code: serviceCode(service), className: lookClass(look), ...look };
     });
     looks.set(layout, known);
   }

@@ -10,14 +10,16 @@ export function useZoomGestures(
   element: React.RefObject<HTMLElement | null>,
   view: TraceView,
   laneOf: (element: HTMLElement) => { left: number; width: number },
+  enabled = true,
 ): void {
-  const latest = useRef({ view, laneOf });
-  latest.current = { view, laneOf };
+  const latest = useRef({ view, laneOf, enabled });
+  latest.current = { view, laneOf, enabled };
   useEffect(() => {
     const target = element.current;
     if (!target) return;
     const onWheel = (event: WheelEvent) => {
-      const { view, laneOf } = latest.current;
+      const { view, laneOf, enabled } = latest.current;
+      if (!enabled) return;
       const lane = laneOf(target);
       const sideways = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
       if (event.ctrlKey || event.metaKey) {
