@@ -1,11 +1,12 @@
 //! Puts the parts together and runs them: the one module that knows every part.
 //!
 //! Start: listen (without accepting), open the store, start the lanes, accept. End: accept no more, let requests under way
-//! finish, drain the lanes, close the store, each within its share of the drain timeout.
+//! finish and drain the lanes within the drain timeout, then close the store.
 
 mod backends;
 mod background;
 mod ending;
+mod open_files;
 mod otlp_ports;
 mod probe;
 mod routes;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use anyhow::Context;
 use prometheus::Registry;
 use tokio::task::{JoinError, JoinHandle};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -29,11 +31,12 @@ use crate::ingest::{Collector, MemoryBudget};
 use crate::storage::StorageBackend;
 use crate::telemetry::{Clock, SystemClock, log, process};
 use crate::web::limits::ServerLimits;
-use crate::web::server::{ServerMetrics, bind, serve};
+use crate::web::server::{ServeReport, ServerMetrics, bind, serve};
+use background::Background;
 
-/// Share of the drain timeout that requests under way get; the lanes get what is left.
+/// Share of the drain timeout that requests under way get at most; the lanes get what is left of it.
 const REQUESTS_SHARE: f64 = 0.5;
-/// How long the store may take to close when the drain timeout is over.
+/// How long the store may take to close, after the drain timeout if need be.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs a server until SIGTERM or SIGINT, and ends it in good order. A second signal ends the process at once.
@@ -47,12 +50,16 @@ pub fn run_until_signal(config: Config) -> anyhow::Result<Ending> {
         runtime.worker_threads(threads);
     }
     let runtime = runtime.enable_all().thread_name("zipkind").build().context("the runtime does not start")?;
-    runtime.block_on(async {
+    let ending = runtime.block_on(async {
         let signal = signals::first()?;
         log_configuration(&config);
+        open_files::raise_limit(config.limits.connections_max);
         let server = Server::start(config).await?;
         Ok(server.run_until(signal).await)
-    })
+    });
+    // What still runs in threads for blocking work has missed its deadline: the process does not wait for it.
+    runtime.shutdown_background();
+    ending
 }
 
 /// A server that runs, for `main` and for tests.
@@ -94,17 +101,14 @@ impl Server {
         let drain_timeout = config.server.drain_timeout;
         let limits = ServerLimits { shutdown_timeout: drain_timeout.mul_f64(REQUESTS_SHARE), ..config.limits };
         let metrics = ServerMetrics::register(&registry)?;
-        let background = background::start(Arc::clone(&storage), config.storage.maintain_interval);
-        let stop = shutdown.clone();
-        let serving = tokio::spawn(async move {
-            let served = serve(listeners, limits, metrics, stop.clone()).await;
-            // Reached early when accepting fails for good: the parts still end in order.
-            stop.cancel();
-            background.stop().await;
-            let drained = collector.drain(drain_timeout.mul_f64(1.0 - REQUESTS_SHARE)).await;
-            let closed = close(&*storage).await;
-            Ending { connections_cut: served.connections_cut, spans_lost: drained.lost, storage_closed: closed }
-        });
+        let running = Running {
+            background: background::start(Arc::clone(&storage), config.storage.maintain_interval),
+            collector,
+            storage,
+            drain_timeout,
+        };
+        let serving = tokio::spawn(serve(listeners, limits, metrics, shutdown.clone()));
+        let serving = tokio::spawn(running.end_in_order(serving, shutdown.clone()));
         info!(%address, storage = config.storage.kind.name(), "zipkind {} serves", process::VERSION);
         Ok(Self { address, shutdown, serving })
     }
@@ -132,6 +136,35 @@ impl Server {
     }
 }
 
+/// What has to be ended, in the order of its fields.
+struct Running {
+    background: Background,
+    collector: Collector,
+    storage: Arc<dyn StorageBackend>,
+    drain_timeout: Duration,
+}
+
+impl Running {
+    /// Waits for `shutdown`, then ends all parts.
+    async fn end_in_order(self, mut serving: JoinHandle<ServeReport>, shutdown: CancellationToken) -> Ending {
+        let ended_early = tokio::select! {
+            () = shutdown.cancelled() => None,
+            report = &mut serving => Some(report),
+        };
+        shutdown.cancel();
+        let deadline = Instant::now() + self.drain_timeout;
+        self.background.stop().await;
+        let served = match ended_early {
+            Some(report) => report,
+            None => serving.await,
+        };
+        let connections_cut = served.map_or(0, |report| report.connections_cut);
+        let drained = self.collector.drain(deadline.saturating_duration_since(Instant::now())).await;
+        let storage_closed = tokio::time::timeout(CLOSE_TIMEOUT, self.storage.close()).await.is_ok();
+        Ending { connections_cut, spans_lost: drained.lost, storage_closed }
+    }
+}
+
 fn ending(ended: Result<Ending, JoinError>) -> Ending {
     let ending = ended.unwrap_or_else(|error| {
         tracing::error!(%error, "the server ended out of order");
@@ -139,10 +172,6 @@ fn ending(ended: Result<Ending, JoinError>) -> Ending {
     });
     ending.log();
     ending
-}
-
-async fn close(storage: &dyn StorageBackend) -> bool {
-    tokio::time::timeout(CLOSE_TIMEOUT, storage.close()).await.is_ok()
 }
 
 fn listening_address(config: &ServerConfig) -> SocketAddr {

@@ -167,3 +167,29 @@ fn spans_are_there_again_after_a_restart() {
     assert!(read.ends_with(SPAN), "{read}");
     assert!(directory.path().join("zipkind/zipkind.db").is_file());
 }
+
+#[test]
+fn a_low_limit_of_open_files_is_raised_to_what_connections_need() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = Command::new("bash")
+        .args(["-c", "ulimit -Sn 128; exec \"$0\"", env!("CARGO_BIN_EXE_zipkind")])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .envs([("SERVER_ADDRESS", "127.0.0.1"), ("QUERY_PORT", "0"), ("STORAGE_TYPE", "mem")])
+        .env("HTTP_CONNECTIONS_MAX", "500")
+        .current_dir(directory.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let served = BufReader::new(child.stdout.take().unwrap()).lines().any(|line| line.unwrap().contains(" serves"));
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(served);
+    let limits = limits.unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(files.split_whitespace().nth(3), Some("564"), "{files}");
+}
