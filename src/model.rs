@@ -5,6 +5,8 @@
 mod address;
 mod batch;
 mod builder;
+#[cfg(test)]
+pub(crate) mod cpu_time;
 mod id;
 mod link;
 mod linker;

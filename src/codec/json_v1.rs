@@ -3,9 +3,9 @@
 use crate::codec::error::shorten;
 use crate::codec::fault::Fault;
 use crate::codec::json::{Kind, Reader, Text, read_endpoint};
-use crate::codec::v1::Draft;
+use crate::codec::v1::{Draft, V1Batch};
 use crate::codec::{DecodeError, DecodeLimits, Format};
-use crate::model::v1::{V1Annotation, V1BinaryAnnotation, V1Converter, V1Span, V1Value};
+use crate::model::v1::{V1Annotation, V1BinaryAnnotation, V1Span, V1Value};
 use crate::model::{Endpoint, EndpointBuilder, SpanBatch, SpanId};
 
 /// Decodes `[{span}, ...]`; what follows the closing bracket is ignored, as zipkin does.
@@ -15,17 +15,14 @@ pub(super) fn decode(body: &[u8], limits: &DecodeLimits) -> Result<SpanBatch, De
 
 fn read_list(body: &[u8], limits: &DecodeLimits) -> Result<SpanBatch, Fault> {
     let mut reader = Reader::new(body);
-    let mut batch = SpanBatch::new();
-    let mut converter = V1Converter::new();
+    let mut spans = V1Batch::new(limits);
     let mut first = true;
     reader.begin_list("a list of spans")?;
     while reader.next_element(&mut first)? {
         reader.clear_scratch();
-        let span = read_span(&mut reader)?;
-        let converted = converter.convert(span, limits.spans_max, &mut batch);
-        converted.map_err(|_| Fault::too_many_spans(limits.spans_max))?;
+        spans.add(read_span(&mut reader)?)?;
     }
-    Ok(batch)
+    Ok(spans.batch)
 }
 
 fn read_span(reader: &mut Reader<'_>) -> Result<V1Span, Fault> {

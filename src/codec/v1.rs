@@ -1,8 +1,31 @@
 //! What JSON v1 and thrift share: a span whose ids may come last, or never.
 
+use super::DecodeLimits;
 use super::fault::Fault;
-use crate::model::v1::{V1Annotation, V1BinaryAnnotation, V1Span};
-use crate::model::{SpanId, TraceId};
+use crate::model::v1::{V1Annotation, V1BinaryAnnotation, V1Converter, V1Error, V1Span};
+use crate::model::{SpanBatch, SpanId, TraceId};
+
+/// Converts one span after the other into one batch.
+#[derive(Debug)]
+pub(super) struct V1Batch<'l> {
+    converter: V1Converter,
+    limits: &'l DecodeLimits,
+    pub(super) batch: SpanBatch,
+}
+
+impl<'l> V1Batch<'l> {
+    pub(super) fn new(limits: &'l DecodeLimits) -> Self {
+        Self { converter: V1Converter::new(), limits, batch: SpanBatch::new() }
+    }
+
+    pub(super) fn add(&mut self, span: V1Span) -> Result<(), Fault> {
+        let spans_max = self.limits.spans_max;
+        self.converter.convert(span, spans_max, &mut self.batch).map_err(|error| match error {
+            V1Error::TooManySpans => Fault::too_many_spans(spans_max),
+            V1Error::LongNameOfManyServices => Fault::rule(error),
+        })
+    }
+}
 
 /// The fields of a v1 span as they come in; zero and empty mean absent.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@
 mod from_v2;
 mod to_v2;
 
-pub use to_v2::{TooManySpans, V1Converter};
+pub use to_v2::{V1Converter, V1Error};
 
 use super::{Endpoint, SpanId, TraceId};
 

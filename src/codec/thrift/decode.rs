@@ -2,9 +2,9 @@
 
 use super::reader::{Reader, ttype};
 use crate::codec::fault::Fault;
-use crate::codec::v1::Draft;
+use crate::codec::v1::{Draft, V1Batch};
 use crate::codec::{DecodeError, DecodeLimits, Format};
-use crate::model::v1::{V1Annotation, V1BinaryAnnotation, V1Converter, V1Span, V1Value};
+use crate::model::v1::{V1Annotation, V1BinaryAnnotation, V1Span, V1Value};
 use crate::model::{Endpoint, EndpointBuilder, SpanBatch};
 
 /// Decodes a list of structs, or one bare struct.
@@ -14,20 +14,17 @@ pub(crate) fn decode(body: &[u8], limits: &DecodeLimits) -> Result<SpanBatch, De
 
 fn read_body(body: &[u8], limits: &DecodeLimits) -> Result<SpanBatch, Fault> {
     let mut reader = Reader::new(body);
-    let mut batch = SpanBatch::new();
-    let mut converter = V1Converter::new();
+    let mut spans = V1Batch::new(limits);
     // Zipkin takes 11 for 12: the type of the elements is not looked at. A bare struct begins with its first field,
     // the trace id of type 10.
-    let spans = match body.first() {
+    let count = match body.first() {
         Some(11 | 12) | None => reader.list()?.1,
         Some(_) => 1,
     };
-    for _ in 0..spans {
-        let span = read_span(&mut reader)?;
-        let converted = converter.convert(span, limits.spans_max, &mut batch);
-        converted.map_err(|_| Fault::too_many_spans(limits.spans_max))?;
+    for _ in 0..count {
+        spans.add(read_span(&mut reader)?)?;
     }
-    Ok(batch)
+    Ok(spans.batch)
 }
 
 fn read_span(reader: &mut Reader<'_>) -> Result<V1Span, Fault> {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::cpu_time::CpuTime;
 use crate::model::{Annotation, Span, SpanBatch, SpanBuilder, SpanKind};
 
 fn endpoint(service: &str) -> Endpoint {
@@ -176,13 +177,28 @@ fn more_sides_than_the_limit_refuse_the_span_and_leave_the_batch_alone() {
     let source = v1(&[(1, "x", "a"), (2, "y", "b"), (3, "z", "c")]);
     let mut converter = V1Converter::new();
     let mut batch = SpanBatch::new();
-    assert_eq!(converter.convert(source.clone(), 2, &mut batch), Err(TooManySpans));
+    assert_eq!(converter.convert(source.clone(), 2, &mut batch), Err(V1Error::TooManySpans));
     assert!(batch.is_empty());
     converter.convert(source.clone(), 4, &mut batch).unwrap();
     assert_eq!(batch.len(), 3);
-    assert_eq!(converter.convert(source.clone(), 4, &mut batch), Err(TooManySpans));
-    assert_eq!(converter.convert(source, 3, &mut batch), Err(TooManySpans));
+    assert_eq!(converter.convert(source.clone(), 4, &mut batch), Err(V1Error::TooManySpans));
+    assert_eq!(converter.convert(source, 3, &mut batch), Err(V1Error::TooManySpans));
     assert_eq!(batch.len(), 3);
+}
+
+#[test]
+fn a_long_name_is_not_repeated_for_thousands_of_services() {
+    let names: Vec<String> = (0..17).map(|index| format!("s{index}")).collect();
+    let annotations: Vec<_> = names.iter().map(|name| (1, "x", name.as_str())).collect();
+    let convert = |name_bytes, services| {
+        let mut source = v1(&annotations[..services]);
+        source.name = "n".repeat(name_bytes);
+        let mut batch = SpanBatch::new();
+        V1Converter::new().convert(source, 100, &mut batch).map(|()| batch.len())
+    };
+    assert_eq!(convert(256, 17), Ok(17));
+    assert_eq!(convert(1_000_000, 16), Ok(16));
+    assert_eq!(convert(257, 17), Err(V1Error::LongNameOfManyServices));
 }
 
 #[test]
@@ -192,7 +208,7 @@ fn a_span_of_thousands_of_services_takes_linear_time() {
     let mut source = v1(&annotations);
     source.annotations.extend(source.annotations.clone());
     let mut batch = SpanBatch::new();
-    let started = std::time::Instant::now();
+    let started = CpuTime::start();
     V1Converter::new().convert(source, 100_000, &mut batch).unwrap();
     assert_eq!(batch.len(), 50_000);
     // Looking through the list for each would be 2.5 thousand million comparisons: minutes in a debug build.
