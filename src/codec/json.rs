@@ -12,6 +12,6 @@ mod scan;
 mod skip;
 pub(crate) mod write;
 
-pub(crate) use endpoint::read_endpoint;
+pub(crate) use endpoint::{EndpointMemo, read_endpoint};
 pub(super) use place::{found, place};
 pub(crate) use reader::{Kind, Reader, Text};

@@ -1,6 +1,6 @@
 //! Where fields become a span: zipkin's normalisation rules, applied once, for every codec.
 
-use super::address::is_dotted_quad;
+use super::address::{is_dotted_quad, push_ipv4};
 use super::record::{flag, put_text, put_var};
 use super::{Endpoint, EndpointRef, IpText, Span, SpanBatch, SpanId, SpanKind, SpanRef, TraceId};
 
@@ -318,7 +318,7 @@ impl SpanBuilder {
 }
 
 /// The fields of one endpoint; none set means no endpoint.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct EndpointBuilder {
     service_name: String,
     ipv4: String,
@@ -366,12 +366,25 @@ impl EndpointBuilder {
 
     /// Sets the address from its 4 or 16 bytes; other lengths are ignored.
     pub fn set_ip_bytes(&mut self, bytes: &[u8]) {
-        self.set_ip_text(IpText::from_bytes(bytes));
+        if let Ok(quad) = <[u8; 4]>::try_from(bytes) {
+            self.ipv4.clear();
+            push_ipv4(&mut self.ipv4, quad);
+        } else {
+            self.set_ip_text(IpText::from_bytes(bytes));
+        }
     }
 
     /// Sets the port; zero is none.
     pub fn set_port(&mut self, port: u16) {
         self.port = port;
+    }
+
+    /// Replaces all fields by those of another builder, keeps the memory.
+    pub fn copy_from_builder(&mut self, other: &Self) {
+        self.service_name.clone_from(&other.service_name);
+        self.ipv4.clone_from(&other.ipv4);
+        self.ipv6.clone_from(&other.ipv6);
+        self.port = other.port;
     }
 
     /// Replaces all fields by those of an owned endpoint.

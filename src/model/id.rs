@@ -114,16 +114,49 @@ fn parse_lower_hex(text: &[u8], max: usize) -> Result<u128, IdError> {
     if text.len() > max {
         return Err(IdError::TooLong { max });
     }
-    let mut value = 0_u128;
-    for byte in text {
+    let (head, tail) = text.split_at(text.len().saturating_sub(16));
+    match (parse_digits(head), parse_digits(tail)) {
+        (Some(high), Some(low)) => Ok(u128::from(high) << 64 | u128::from(low)),
+        _ => Err(IdError::NotLowerHex { text: String::from_utf8_lossy(text).into_owned() }),
+    }
+}
+
+/// The value of up to 16 digits, 0 of none.
+fn parse_digits(digits: &[u8]) -> Option<u64> {
+    if let Ok(digits) = <&[u8; 16]>::try_from(digits) {
+        let (high, low) = digits.split_first_chunk::<8>()?;
+        return Some(u64::from(parse_eight(*high)?) << 32 | u64::from(parse_eight(*low.first_chunk()?)?));
+    }
+    let mut value = 0;
+    for byte in digits {
         let digit = match byte {
             b'0'..=b'9' => byte - b'0',
             b'a'..=b'f' => byte - b'a' + 10,
-            _ => return Err(IdError::NotLowerHex { text: String::from_utf8_lossy(text).into_owned() }),
+            _ => return None,
         };
-        value = (value << 4) | u128::from(digit);
+        value = value << 4 | u64::from(digit);
     }
-    Ok(value)
+    Some(value)
+}
+
+/// Eight digits at once, a byte each of one word: three identifiers a span come by here, and digit by digit they
+/// cost as much as reading all of its strings.
+fn parse_eight(digits: [u8; 8]) -> Option<u32> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_be_bytes(digits);
+    // Bit 6 tells `a` to `f` (0x61 to 0x66) from `0` to `9` (0x30 to 0x39).
+    let letters = (word >> 6) & ONES;
+    let values = (word & (0x0f * ONES)) + letters * 9;
+    // A byte is a digit when writing its value gives the byte again, and letters (no other) mean 10 to 15.
+    let written = values + 0x30 * ONES + letters * 0x27;
+    let at_least_ten = ((values + 0x76 * ONES) >> 7) & ONES;
+    if written != word || at_least_ten != letters || values & (0x10 * ONES) != 0 {
+        return None;
+    }
+    // Nibbles into bytes, bytes into pairs, pairs into the word.
+    let bytes = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
+    let pairs = (bytes | bytes >> 8) & 0x0000_ffff_0000_ffff;
+    Some((pairs | pairs >> 16) as u32)
 }
 
 impl fmt::Display for TraceId {
@@ -149,6 +182,24 @@ mod tests {
         assert_eq!(written("00000000000000010000000000000002").as_deref(), Ok("00000000000000010000000000000002"));
         assert_eq!(written("10000000000000002").as_deref(), Ok("00000000000000010000000000000002"));
         assert_eq!(written("00000000000000000000000000000002").as_deref(), Ok("0000000000000002"));
+    }
+
+    #[test]
+    fn every_other_character_anywhere_is_refused() {
+        for length in [1, 8, 16, 17, 31, 32] {
+            for at in 0..length {
+                for byte in 0..=255_u8 {
+                    let mut text = vec![b'1'; length];
+                    text[at] = byte;
+                    let expected = std::str::from_utf8(&text).ok().filter(|_| !byte.is_ascii_uppercase());
+                    let expected = expected.and_then(|text| u128::from_str_radix(text, 16).ok());
+                    // `+1` is a number to Rust, but no identifier.
+                    let expected = expected.filter(|value| byte != b'+' && *value != 0);
+                    let parsed = TraceId::parse(&text).ok().map(|id| id.0);
+                    assert_eq!(parsed, expected, "{:?}", String::from_utf8_lossy(&text));
+                }
+            }
+        }
     }
 
     #[test]

@@ -68,6 +68,22 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Takes these bytes if they come next, after white space. No bytes never come.
+    #[inline]
+    pub(crate) fn take(&mut self, text: &[u8]) -> bool {
+        self.peek();
+        let here = !text.is_empty() && self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(text));
+        if here {
+            self.at += text.len();
+        }
+        here
+    }
+
+    /// What was read since the reader stood at `start`.
+    pub(crate) fn since(&self, start: usize) -> &'a [u8] {
+        self.bytes.get(start..self.at).unwrap_or_default()
+    }
+
     /// Takes the `{` of an object.
     #[inline]
     pub(crate) fn begin_object(&mut self, what: &'static str) -> Result<(), Fault> {
@@ -92,31 +108,59 @@ impl<'a> Reader<'a> {
     /// The name of the next member of an object, `None` after its `}`. `first` starts as true.
     #[inline]
     pub(crate) fn next_member(&mut self, first: &mut bool) -> Result<Option<Text<'a>>, Fault> {
-        let mut byte = self.peek();
-        if byte == b'}' && *first {
-            self.at += 1;
+        if self.go_to_member(first)? { self.member_name().map(Some) } else { Ok(None) }
+    }
+
+    /// As [`Self::next_member`] for objects of known members: `known` may recognise one from the text behind the
+    /// opening quote, and says how long it is with the closing quote and the colon; `other` gets every other name.
+    #[inline]
+    pub(crate) fn next_known<M>(
+        &mut self,
+        first: &mut bool,
+        known: impl Fn(&[u8]) -> Option<(M, usize)>,
+        other: impl Fn(&str) -> M,
+    ) -> Result<Option<M>, Fault> {
+        if !self.go_to_member(first)? {
             return Ok(None);
         }
-        if !std::mem::take(first) {
-            match byte {
-                b',' => self.at += 1,
-                b'}' => {
-                    self.at += 1;
-                    return Ok(None);
-                }
-                _ => return Err(Fault::expected(self.at, "`,` or `}`")),
+        if let Some((member, length)) = self.bytes.get(self.at + 1..).and_then(known) {
+            self.at += 1 + length;
+            return Ok(Some(member));
+        }
+        let name = self.member_name()?;
+        Ok(Some(other(self.str(name))))
+    }
+
+    /// Goes to the opening quote of the next member; false after the `}` of the object.
+    #[inline]
+    fn go_to_member(&mut self, first: &mut bool) -> Result<bool, Fault> {
+        let mut byte = self.peek();
+        let is_first = std::mem::take(first);
+        if byte == b'}' {
+            self.at += 1;
+            return Ok(false);
+        }
+        if !is_first {
+            if byte != b',' {
+                return Err(Fault::expected(self.at, "`,` or `}`"));
             }
+            self.at += 1;
             byte = self.peek();
         }
         if byte != b'"' {
             return Err(Fault::expected(self.at, "the name of a member in double quotes"));
         }
+        Ok(true)
+    }
+
+    #[inline]
+    fn member_name(&mut self) -> Result<Text<'a>, Fault> {
         let name = self.quoted()?;
         if self.peek() != b':' {
             return Err(Fault::expected(self.at, "`:`"));
         }
         self.at += 1;
-        Ok(Some(name))
+        Ok(name)
     }
 
     /// True when another element of a list follows, false after its `]`. `first` starts as true.
@@ -144,6 +188,21 @@ impl<'a> Reader<'a> {
             b'-' | b'0'..=b'9' => self.number_text(),
             _ => Err(Fault::expected(self.at, what)),
         }
+    }
+
+    /// What stands between quotes that are this far apart, if they are. It may hold escapes and even quotes, so it is
+    /// for texts that can be recognised, such as identifiers; [`Self::pass`] takes it then.
+    #[inline]
+    pub(crate) fn between_quotes(&mut self, length: usize) -> Option<&'a [u8]> {
+        let opening = self.peek() == b'"';
+        let closing = self.bytes.get(self.at + 1 + length) == Some(&b'"');
+        if opening && closing { self.bytes.get(self.at + 1..self.at + 1 + length) } else { None }
+    }
+
+    /// Takes a string of this length, quotes not counted.
+    #[inline]
+    pub(crate) fn pass(&mut self, length: usize) {
+        self.at += length + 2;
     }
 
     /// `true` or `false`, in any case as zipkin's reader takes them.

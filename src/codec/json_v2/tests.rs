@@ -154,6 +154,25 @@ fn repeated_members_follow_zipkins_rules() {
 }
 
 #[test]
+fn equal_endpoints_of_neighbours_are_read_alike_and_others_afresh() {
+    let endpoints = [
+        r#"{"serviceName":"a","ipv4":"1.2.3.4","port":1}"#,
+        r#"{"serviceName":"a","ipv4":"1.2.3.4","port":1}"#,
+        r#"{"serviceName":"a","ipv4":"1.2.3.4","port":12}"#,
+        r#"{"serviceName":"a"}"#,
+        r#"{"serviceName":"a"}"#,
+        r#"{"serviceName" : "\u0062", "x":{"serviceName":"a"}}"#,
+        r#"{}"#,
+        r#"{"ipv6":"::1"}"#,
+    ];
+    let span = |endpoint: &&str| format!(r#"{{"traceId":"1","id":"2","remoteEndpoint": {endpoint}}}"#);
+    let answer = read(format!("[{}]", endpoints.iter().map(span).collect::<Vec<_>>().join(","))).unwrap();
+    let alone: Vec<String> = endpoints.iter().map(|e| read(format!("[{}]", span(e))).unwrap()).collect();
+    assert_eq!(answer, alone.join(",").replace("],[", ","));
+    assert!(alone[5].contains(r#""remoteEndpoint":{"serviceName":"b"}"#));
+}
+
+#[test]
 fn unknown_members_are_skipped_to_a_bounded_depth() {
     let nested = |depth: usize, open: &str, close: &str| {
         member(&format!("\"x\":{}1{}", open.repeat(depth), close.repeat(depth)))

@@ -13,8 +13,8 @@ pub(crate) fn decode(body: &[u8], limits: &DecodeLimits) -> Result<SpanBatch, De
 
 fn read_list(body: &[u8], limits: &DecodeLimits) -> Result<SpanBatch, Fault> {
     let mut reader = Reader::new(body);
-    // A record takes about as much as the protobuf it comes from.
-    let mut batch = SpanBatch::with_capacity(0, body.len());
+    // A record takes a little more than the protobuf it comes from.
+    let mut batch = SpanBatch::with_capacity((body.len() / 128).min(limits.spans_max), body.len() + body.len() / 8);
     let mut span = SpanBuilder::new();
     while let Some(key) = reader.next_key()? {
         if key != key::LIST_SPANS {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::codec::fault::Fault;
+use crate::codec::lossy_text;
 
 /// Reads one message; [`Reader::message`] gives the reader of a message inside it.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,17 @@ impl<'a> Reader<'a> {
 
     #[inline]
     pub(super) fn varint(&mut self) -> Result<u64, Fault> {
+        match self.body.get(self.at) {
+            // Most lengths, kinds and flags.
+            Some(&byte) if byte < 0x80 && self.at < self.end => {
+                self.at += 1;
+                Ok(byte.into())
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Fault> {
         let rest = self.body.get(self.at..self.end).unwrap_or_default();
         let mut value = 0_u64;
         for (index, byte) in rest.iter().take(10).enumerate() {
@@ -87,7 +99,7 @@ impl<'a> Reader<'a> {
     /// Text; what is no UTF-8 becomes U+FFFD.
     #[inline]
     pub(super) fn text(&mut self) -> Result<Cow<'a, str>, Fault> {
-        self.bytes().map(String::from_utf8_lossy)
+        self.bytes().map(lossy_text)
     }
 
     /// A message inside this one.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::codec::fault::Fault;
+use crate::codec::lossy_text;
 
 /// Type codes.
 pub(super) mod ttype {
@@ -79,7 +80,7 @@ impl<'a> Reader<'a> {
 
     /// Text; what is no UTF-8 becomes U+FFFD (zipkin-js sends Latin-1 bytes now and then).
     pub(super) fn text(&mut self) -> Result<Cow<'a, str>, Fault> {
-        self.bytes().map(String::from_utf8_lossy)
+        self.bytes().map(lossy_text)
     }
 
     /// A length or count. Each element takes at least a byte, so one beyond what is there is wrong at once.
