@@ -79,6 +79,7 @@ export default defineConfig(({ command }) => ({
   server: { proxy: { '/zipkin/api': apiBase, '/zipkin/config.json': apiBase } },
   test: {
     environment: 'happy-dom',
+    environmentOptions: { happyDOM: { url: 'http://localhost/zipkin/' } },
     include: ['src/**/*.test.{ts,tsx}', 'test/**/*.test.{ts,tsx}'],
     setupFiles: ['test/setup.ts'],
     restoreMocks: true,

@@ -1,4 +1,10 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  type RouterHistory,
+} from '@tanstack/react-router';
 import { formatRaw, parseRaw, type RawSearch } from './address/raw';
 import { basePath } from './api/base';
 import { Crash } from './layout/Crash';
@@ -44,9 +50,11 @@ const settings = createRoute({
 
 const routeTree = root.addChildren([search, index, trace, map, file, settings]);
 
-export function makeRouter() {
+/** The router of the page; tests hand in a history of their own. */
+export function makeRouter(history?: RouterHistory) {
   return createRouter({
     routeTree,
+    ...(history && { history }),
     basepath: basePath() || '/',
     parseSearch: parseRaw,
     stringifySearch: formatRaw,

@@ -45,7 +45,7 @@ describe('settings of the server', () => {
         queryLimit: -1,
         defaultLookback: 'x',
         logsUrl: null,
-        dependency: { lowErrorRate: 7 },
+        dependency: { lowErrorRate: -7 },
       }),
     ).toEqual(defaultConfig);
   });

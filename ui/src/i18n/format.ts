@@ -44,6 +44,11 @@ const durationSteps = [
   { below: Number.POSITIVE_INFINITY, per: 60_000_000, unit: 'minute', short: 'min' },
 ] as const;
 
+/** What rounds up to the next unit is at least one of it: 59.96 s is 1 min. */
+function inUnit(us: number, per: number): number {
+  return per > 1 ? Math.sign(us) * Math.max(1, Math.abs(us) / per) : us;
+}
+
 const spanUnits = [
   { unit: 'day', per: 86_400_000 },
   { unit: 'hour', per: 3_600_000 },
@@ -109,12 +114,12 @@ export function makeFormat(locale: string, utc: boolean): Format {
   return {
     duration: (us) => {
       const { per, short } = step(us);
-      return `${digits.format(us / per)} ${short}`;
+      return `${digits.format(inUnit(us, per))} ${short}`;
     },
     durationExact: (us) => `${whole.format(us)} µs`,
     durationSpoken: (us) => {
       const { per, unit } = step(us);
-      return speak(unit).format(us / per);
+      return speak(unit).format(inUnit(us, per));
     },
     time: (ms) => time.format(ms),
     dateTime: (ms) => dateTime.format(ms),
@@ -155,7 +160,7 @@ function formatBytes(digits: Intl.NumberFormat, count: number): string {
     value /= 1024;
     unit += 1;
   }
-  return `${digits.format(value)} ${units[unit]}`;
+  return `${unit === 0 ? String(value) : digits.format(value)} ${units[unit]}`;
 }
 
 /** The formats of the chosen language and time zone. */

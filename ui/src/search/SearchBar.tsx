@@ -28,7 +28,7 @@ export function SearchBar(props: { readonly search: SearchAddress; readonly onRu
   const changed = draft !== shown;
   const run = () => problems.length === 0 && props.onRun({ ...draft, limit: draft.limit ?? String(config.queryLimit) });
   return (
-    <search className={styles.bar}>
+    <div role="search" className={styles.bar}>
       <div className={styles.line}>
         <FilterBox search={draft} onChange={setDraft} onRun={run} problems={problems} />
         <button type="button" className={`button primary ${styles.run}`} onClick={run} disabled={problems.length > 0}>
@@ -68,7 +68,7 @@ export function SearchBar(props: { readonly search: SearchAddress; readonly onRu
         </span>
       </div>
       <IgnoredParameters search={draft} />
-    </search>
+    </div>
   );
 }
 
