@@ -54,7 +54,11 @@ impl Process {
     pub(crate) fn start(directory: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command =
             zipkind(directory, &[("SERVER_ADDRESS", "127.0.0.1"), ("QUERY_PORT", "0"), ("LOG_FORMAT", "json")]);
-        let mut child = command.envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
+        Self::from_child(command.envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// A binary that was started in another way, with its output piped and its log in JSON.
+    pub(crate) fn from_child(mut child: Child) -> Self {
         let log = BufReader::new(child.stdout.take().unwrap());
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let mut process = Self { child, address: nowhere, log, started: Vec::new() };
@@ -89,6 +93,14 @@ impl Process {
         self.log.read_to_string(&mut log).unwrap();
         let status = wait_for(&mut self.child);
         (status, log)
+    }
+
+    /// Kills the one child of this process, and waits for both: for a server under a tracer.
+    pub(crate) fn kill_tracee(self) {
+        let id = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        kill(Pid::from_raw(children.trim().parse().unwrap()), Signal::SIGKILL).unwrap();
+        self.wait();
     }
 
     pub(crate) fn terminate(self) -> (ExitStatus, String) {

@@ -5,6 +5,7 @@
 mod binary;
 mod config;
 mod corpora;
+mod durability;
 mod faulty_storage;
 mod ingest_faults;
 mod ingest_limits;
