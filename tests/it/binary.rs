@@ -95,6 +95,11 @@ impl Process {
         (status, log)
     }
 
+    /// The file system as this process sees it.
+    pub(crate) fn root(&self) -> std::path::PathBuf {
+        format!("/proc/{}/root", self.child.id()).into()
+    }
+
     /// Kills the one child of this process, and waits for both: for a server under a tracer.
     pub(crate) fn kill_tracee(self) {
         let id = self.child.id();

@@ -3,6 +3,7 @@
 //! The oracle is independent of the server: it remembers which messages were answered 202 and asks for each span.
 
 mod crash;
+mod full_disk;
 mod oracle;
 mod power_loss;
 mod syscalls;
