@@ -127,9 +127,10 @@ fn run(folder: &Path, program: &str, arguments: &[&str]) -> Result<(), String> {
     if output.status.success() {
         return Ok(());
     }
+    // The cause stands first; what follows is help and the name of a log file.
     let words = String::from_utf8_lossy(&output.stderr);
-    let last = words.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    Err(format!("{program} {} failed: {last}", arguments.first().unwrap_or(&"")))
+    let said: Vec<_> = words.lines().filter(|line| !line.trim().is_empty() && !line.contains("warn")).take(3).collect();
+    Err(format!("{program} {} failed: {}", arguments.first().unwrap_or(&""), said.join("; ")))
 }
 
 /// `EMBEDDED`: path below the UI's base, content.
