@@ -28,7 +28,7 @@ pub use id::{IdError, SpanId, TraceId};
 pub use link::DependencyLink;
 pub use linker::{Call, DependencyLinker, link_trace};
 pub use merge::{MergedSpan, MergedTrace, merge};
-pub use order::arrival_order;
+pub use order::{arrival_order, group_by_millisecond};
 pub use query::QueryRequest;
 pub use record::{CorruptRecord, EndpointRef, SpanRef};
 pub use span::{Annotation, Endpoint, Span, SpanKind};

@@ -47,6 +47,12 @@ impl SpanBatch {
         self.buffer.capacity() + self.ends.capacity() * size_of::<u32>()
     }
 
+    /// Gives back memory beyond what the records need.
+    pub fn shrink_to_fit(&mut self) {
+        self.buffer.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+
     /// The bytes of the record at `index`, empty beyond the end.
     #[must_use]
     pub fn record(&self, index: usize) -> &[u8] {

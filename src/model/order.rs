@@ -1,8 +1,8 @@
 //! The order of the spans inside a trace.
 
-use std::collections::HashMap;
+use hashbrown::{HashMap, HashSet};
 
-use super::SpanBatch;
+use super::{SpanBatch, SpanRef};
 
 /// Zipkin's order inside a trace: spans of one millisecond stand together, milliseconds in the order in which they were
 /// first seen, spans of one millisecond as they arrived. Spans with equal records are kept once.
@@ -11,22 +11,42 @@ use super::SpanBatch;
 /// afterwards ([`search::split_strict`](super::search::split_strict)), because their milliseconds are shared.
 #[must_use]
 pub fn arrival_order(spans: SpanBatch) -> SpanBatch {
-    let mut seen: HashMap<&[u8], ()> = HashMap::with_capacity(spans.len());
+    group_by_millisecond(without_duplicates(spans))
+}
+
+/// As [`arrival_order`], for spans that are known to be different.
+#[must_use]
+pub fn group_by_millisecond(spans: SpanBatch) -> SpanBatch {
+    let times = || spans.records().map(SpanRef::peek_timestamp_ms);
+    let Some(first) = times().next() else { return spans };
+    if times().all(|time_ms| time_ms == first) {
+        return spans;
+    }
     let mut group_of_ms: HashMap<i64, usize> = HashMap::new();
     let mut order: Vec<(usize, usize)> = Vec::with_capacity(spans.len());
-    for (index, span) in spans.iter().enumerate() {
-        if seen.insert(span.record(), ()).is_none() {
-            let next = group_of_ms.len();
-            order.push((*group_of_ms.entry(span.timestamp_ms()).or_insert(next), index));
-        }
+    for (index, time_ms) in times().enumerate() {
+        let next = group_of_ms.len();
+        order.push((*group_of_ms.entry(time_ms).or_insert(next), index));
     }
-    if order.len() == spans.len() && order.is_sorted() {
+    if order.is_sorted() {
         return spans;
     }
     order.sort_unstable();
     let mut ordered = SpanBatch::with_capacity(order.len(), spans.record_bytes());
     order.iter().for_each(|&(_, index)| ordered.push_record(spans.record(index)));
     ordered
+}
+
+fn without_duplicates(spans: SpanBatch) -> SpanBatch {
+    let mut seen: HashSet<&[u8]> = HashSet::with_capacity(spans.len());
+    let is_new: Vec<bool> = spans.records().map(|record| seen.insert(record)).collect();
+    drop(seen);
+    if is_new.iter().all(|is_new| *is_new) {
+        return spans;
+    }
+    let mut kept = SpanBatch::with_capacity(spans.len(), spans.record_bytes());
+    spans.records().zip(is_new).filter(|(_, is_new)| *is_new).for_each(|(record, _)| kept.push_record(record));
+    kept
 }
 
 #[cfg(test)]

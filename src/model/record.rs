@@ -147,6 +147,28 @@ impl<'a> SpanRef<'a> {
         })
     }
 
+    /// The low 64 bits of a record's trace id, without reading the rest.
+    #[must_use]
+    pub fn peek_trace_low(record: &[u8]) -> Option<u64> {
+        let mut reader = Reader { rest: record };
+        reader.skip(size_of::<u16>()).ok()?;
+        reader.array().ok().map(u64::from_le_bytes)
+    }
+
+    /// The start of a record's span in whole milliseconds, 0 without timestamp, without reading the rest.
+    #[must_use]
+    pub fn peek_timestamp_ms(record: &[u8]) -> i64 {
+        let peek = || {
+            let mut reader = Reader { rest: record };
+            let flags = u16::from_le_bytes(reader.array().ok()?);
+            let ids = [true, flags & flag::TRACE_HIGH != 0, true, flags & flag::PARENT != 0];
+            reader.skip(ids.into_iter().filter(|set| *set).count() * size_of::<u64>()).ok()?;
+            let set = flags & flag::TIMESTAMP != 0;
+            set.then(|| reader.array().ok().map(i64::from_le_bytes)).flatten()
+        };
+        peek().unwrap_or(0) / 1000
+    }
+
     /// Reads the whole record, annotations and tags included.
     ///
     /// # Errors
@@ -286,4 +308,28 @@ pub(super) fn put_var(buffer: &mut Vec<u8>, mut value: u64) {
 pub(super) fn put_text(buffer: &mut Vec<u8>, text: &str) {
     put_var(buffer, text.len() as u64);
     buffer.extend_from_slice(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SpanBatch;
+    use crate::model::testing::spans_from_json;
+
+    #[test]
+    fn peeking_agrees_with_reading() {
+        let batch: SpanBatch = spans_from_json(
+            r#"[{"traceId":"1","id":"2"},{"traceId":"1","id":"2","timestamp":5999},
+                {"traceId":"1","id":"2","parentId":"3","timestamp":7000,"duration":9},
+                {"traceId":"ff00000000000000a","id":"2","parentId":"3","timestamp":8000},
+                {"traceId":"ff00000000000000a","id":"2","name":"n"}]"#,
+        );
+        assert_eq!(batch.len(), 5);
+        for span in batch.iter() {
+            assert_eq!(SpanRef::peek_timestamp_ms(span.record()), span.timestamp_ms());
+            assert_eq!(SpanRef::peek_trace_low(span.record()), Some(span.trace_id.low()));
+        }
+        assert_eq!(SpanRef::peek_timestamp_ms(&[0xff; 3]), 0);
+        assert_eq!(SpanRef::peek_trace_low(&[1]), None);
+    }
 }

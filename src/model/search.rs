@@ -4,7 +4,7 @@
 //! [`arrival_order`](super::arrival_order)) to a [`Selection`] until that is full. A store that reads spans one by one can
 //! ask a [`TraceTest`] first and load the whole trace only when it matches.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::{QueryRequest, SpanBatch, SpanRef, TraceId};
 
