@@ -19,7 +19,7 @@ mod types;
 use async_trait::async_trait;
 
 pub use error::{ErrorKind, StorageError};
-pub use memory::{MemoryConfig, MemoryStorage};
+pub use memory::{MemoryConfig, MemoryStats, MemoryStorage};
 pub use metered::{Metered, StorageMetrics};
 pub use none::NoneStorage;
 pub use retry::{Retry, RetryConfig};

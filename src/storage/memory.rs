@@ -1,18 +1,37 @@
 //! The in-memory store (`STORAGE_TYPE=mem`): zipkin's semantics, bounded by spans and by bytes.
 
+//!
+//! Records lie in large segments, a trace is a short list of their places. Traces are found by id, by buckets of time, and
+//! past a small filter of everything they can be asked for. A query takes the lock for some ten microseconds at a time
+//! and goes by the number of the last write it may see, so that it neither holds writers up nor sees half a batch.
+
+mod filter;
 mod index;
+mod links;
+mod names;
+mod prepare;
+mod segments;
+mod shared;
+mod times;
+mod trace;
+mod walk;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use parking_lot::RwLock;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
-use self::index::Index;
+use self::shared::Shared;
 use super::{
     Batch, Capabilities, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
     StorageOptions, Stored,
 };
-use crate::model::{DependencyLink, DependencyLinker, QueryRequest, SpanBatch, TraceId, search};
+use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
 
 const NAME: &str = "mem";
+
+/// Spans that a call may write or read on the threads of the async runtime; more goes to a blocking one.
+const INLINE_SPANS_MAX: usize = 1_000;
 
 /// Limits of the in-memory store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,34 +48,70 @@ impl Default for MemoryConfig {
     }
 }
 
+/// What the store holds and what its limits did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryStats {
+    /// Spans held.
+    pub spans: usize,
+    /// Traces held, by their low 64 bits.
+    pub traces: usize,
+    /// Bytes held, about.
+    pub bytes: usize,
+    /// Spans removed to make room, since the start.
+    pub evicted_spans: u64,
+    /// Traces removed to make room, since the start.
+    pub evicted_traces: u64,
+    /// How often a name of a service, span or remote service, or a value, was not listed because its list is full.
+    pub names_left_out: u64,
+}
+
 /// Keeps spans in the memory of the process.
 #[derive(Debug)]
 pub struct MemoryStorage {
-    options: StorageOptions,
-    index: RwLock<Index>,
+    shared: Arc<Shared>,
 }
 
 impl MemoryStorage {
     /// An empty store.
     #[must_use]
     pub fn new(config: MemoryConfig, options: StorageOptions) -> Self {
-        Self { index: RwLock::new(Index::new(config, options.clone())), options }
+        Self { shared: Arc::new(Shared::new(config, options)) }
+    }
+
+    /// What the store holds now.
+    #[must_use]
+    pub fn stats(&self) -> MemoryStats {
+        self.shared.stats()
+    }
+
+    /// Runs a query that may take long on a thread that may block. A caller that goes away cancels its budget.
+    async fn on_blocking_thread<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        query: impl FnOnce(&Shared) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        let shared = self.shared.clone();
+        let result = tokio::task::spawn_blocking(move || query(&shared)).await;
+        result.unwrap_or_else(|error| Err(StorageError::new(ErrorKind::Unavailable, NAME, operation, error)))
     }
 }
 
 #[async_trait]
 impl SpanConsumer for MemoryStorage {
     async fn write(&self, batches: &[Batch]) -> Vec<Result<Stored, StorageError>> {
-        batches
-            .iter()
-            .map(|batch| {
+        let write = || {
+            let write_one = |batch: &Batch| {
                 if batch.position.is_some() {
                     return Err(no_positions("write"));
                 }
-                self.index.write().insert(&batch.spans);
+                self.shared.write(&batch.spans);
                 Ok(Stored { spans: batch.spans.len() })
-            })
-            .collect()
+            };
+            batches.iter().map(write_one).collect()
+        };
+        let spans: usize = batches.iter().map(|batch| batch.spans.len()).sum();
+        let can_step_aside = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+        if spans > INLINE_SPANS_MAX && can_step_aside { tokio::task::block_in_place(write) } else { write() }
     }
 
     async fn source_position(
@@ -76,59 +131,35 @@ fn no_positions(operation: &'static str) -> StorageError {
 #[async_trait]
 impl SpanStore for MemoryStorage {
     async fn search(&self, request: &QueryRequest, budget: &QueryBudget) -> Result<Vec<SpanBatch>, StorageError> {
-        let mut selection = search::Selection::new(request, self.options.strict_trace_id);
-        if !self.options.search_enabled {
+        if !self.shared.options.search_enabled {
             return Ok(Vec::new());
         }
-        let index = self.index.read();
-        for low in index.newest_first(request.start_ts_ms(), request.end_ts_ms, request.service_name.as_deref()) {
-            if selection.is_full() {
-                break;
-            }
-            let spans = index.trace(low);
-            budget.spend(NAME, spans.len())?;
-            selection.offer(spans);
-        }
-        Ok(selection.into_traces())
+        let (request, budget) = (request.clone(), budget.clone());
+        self.on_blocking_thread("search", move |shared| shared.search(&request, &budget)).await
     }
 
     async fn traces(&self, ids: &[TraceId], budget: &QueryBudget) -> Result<Vec<SpanBatch>, StorageError> {
-        let mut lows: Vec<u64> = Vec::new();
-        for id in ids {
-            if !lows.contains(&id.low()) {
-                lows.push(id.low());
-            }
+        if self.shared.count_spans(ids) <= INLINE_SPANS_MAX {
+            return self.shared.traces(ids, budget);
         }
-        let index = self.index.read();
-        let mut traces = Vec::new();
-        for low in lows {
-            let spans = index.trace(low);
-            budget.spend(NAME, spans.len())?;
-            if self.options.strict_trace_id {
-                let mut parts = search::split_strict(spans);
-                parts.retain(|part| part.get(0).is_some_and(|span| ids.contains(&span.trace_id)));
-                traces.append(&mut parts);
-            } else if !spans.is_empty() {
-                traces.push(spans);
-            }
-        }
-        Ok(traces)
+        let (ids, budget) = (ids.to_vec(), budget.clone());
+        self.on_blocking_thread("traces", move |shared| shared.traces(&ids, &budget)).await
     }
 
     async fn service_names(&self) -> Result<Vec<String>, StorageError> {
-        Ok(self.index.read().service_names())
+        Ok(self.shared.service_names())
     }
 
     async fn span_names(&self, service_name: &str) -> Result<Vec<String>, StorageError> {
-        Ok(self.index.read().span_names(service_name))
+        Ok(self.shared.span_names(service_name))
     }
 
     async fn remote_service_names(&self, service_name: &str) -> Result<Vec<String>, StorageError> {
-        Ok(self.index.read().remote_service_names(service_name))
+        Ok(self.shared.remote_names(service_name))
     }
 
     async fn autocomplete_values(&self, key: &str) -> Result<Vec<String>, StorageError> {
-        Ok(self.index.read().autocomplete_values(key))
+        Ok(self.shared.values(key))
     }
 
     async fn dependencies(
@@ -137,14 +168,8 @@ impl SpanStore for MemoryStorage {
         lookback_ms: i64,
         budget: &QueryBudget,
     ) -> Result<Vec<DependencyLink>, StorageError> {
-        let index = self.index.read();
-        let mut linker = DependencyLinker::new();
-        for low in index.newest_first(end_ts_ms.saturating_sub(lookback_ms), end_ts_ms, None) {
-            let spans = index.trace(low);
-            budget.spend(NAME, spans.len())?;
-            linker.put_trace(spans.iter());
-        }
-        Ok(linker.into_links())
+        let (from_ms, budget) = (end_ts_ms.saturating_sub(lookback_ms), budget.clone());
+        self.on_blocking_thread("dependencies", move |shared| shared.dependencies(from_ms, end_ts_ms, &budget)).await
     }
 }
 

@@ -1,165 +1,307 @@
-//! The spans and what finds them.
+//! The spans and everything that finds them: what the lock guards.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::BTreeMap;
+
+use hashbrown::HashTable;
 
 use super::MemoryConfig;
-use crate::model::{SpanBatch, SpanRef, arrival_order, cmp_utf16};
+use super::filter::Filter;
+use super::names::{NO_SERVICE, Names};
+use super::prepare::{Hashes, Prepared, PreparedSpan};
+use super::segments::Segments;
+use super::times::{Times, bucket_of, first_ms_of};
+use super::trace::Trace;
+use crate::model::{SpanBatch, SpanRef};
 use crate::storage::StorageOptions;
 
-/// What is known of one service.
-#[derive(Debug, Default)]
-struct Service {
-    traces: HashSet<u64>,
-    span_names: HashSet<String>,
-    remote_names: HashSet<String>,
+/// Milliseconds of a link group as a power of two: links are kept ready for whole groups.
+const GROUP_SHIFT: u32 = 13;
+/// Groups whose last change is remembered one by one.
+const GROUPS_MAX: usize = 100_000;
+/// What a span costs beside its record until it is known exactly; for making room beforehand.
+const SPAN_BYTES: usize = 64;
+
+/// The link group of a millisecond.
+pub(super) fn group_of(time_ms: i64) -> i64 {
+    time_ms >> GROUP_SHIFT
 }
 
-/// All spans of one low 64-bit trace id.
-#[derive(Debug, Default)]
-struct Trace {
-    spans: SpanBatch,
-    records: HashSet<Box<[u8]>>,
-    /// Milliseconds of its spans.
-    times_ms: HashSet<i64>,
+/// The first and the last millisecond of a group.
+pub(super) fn group_bounds(group: i64) -> (i64, i64) {
+    (group << GROUP_SHIFT, (group << GROUP_SHIFT) | ((1 << GROUP_SHIFT) - 1))
+}
+
+/// What was removed to make room.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Evicted {
+    pub(super) traces: u64,
+    pub(super) spans: u64,
 }
 
 #[derive(Debug)]
 pub(super) struct Index {
     config: MemoryConfig,
-    options: StorageOptions,
+    search_enabled: bool,
+    /// Number of the last write; each batch is one.
+    writes: u64,
     spans: usize,
-    traces: HashMap<u64, Trace>,
-    /// (millisecond, low trace id): the order of answers, backwards, and of eviction.
-    keys: BTreeSet<(i64, u64)>,
-    services: HashMap<String, Service>,
-    autocomplete: BTreeMap<String, HashSet<String>>,
+    pub(super) segments: Segments,
+    pub(super) traces: Vec<Trace>,
+    free: Vec<u32>,
+    /// Low trace ids with the index in `traces`.
+    by_low: HashTable<(u64, u32)>,
+    traces_heap_bytes: usize,
+    pub(super) times: Times,
+    pub(super) names: Names,
+    /// The last write that changed a trace whose latest span is in the group.
+    group_changes: BTreeMap<i64, u64>,
+    /// The same for groups that are not listed.
+    other_groups_changed: u64,
+    /// The last entry of `group_changes`, because most follow their like.
+    last_group_change: (i64, u64),
+    evicted: Evicted,
 }
 
 impl Index {
-    pub(super) fn new(config: MemoryConfig, options: StorageOptions) -> Self {
+    pub(super) fn new(config: MemoryConfig, options: &StorageOptions) -> Self {
         Self {
             config,
-            options,
+            search_enabled: options.search_enabled,
+            writes: 0,
             spans: 0,
-            traces: HashMap::new(),
-            keys: BTreeSet::new(),
-            services: HashMap::new(),
-            autocomplete: BTreeMap::new(),
+            segments: Segments::default(),
+            traces: Vec::new(),
+            free: Vec::new(),
+            by_low: HashTable::new(),
+            traces_heap_bytes: 0,
+            times: Times::default(),
+            names: Names::new(options),
+            group_changes: BTreeMap::new(),
+            other_groups_changed: 0,
+            last_group_change: (i64::MIN, 0),
+            evicted: Evicted::default(),
         }
     }
 
-    pub(super) fn insert(&mut self, batch: &SpanBatch) {
-        let mut need = (self.spans + batch.len()).saturating_sub(self.config.spans_max);
-        while need > 0 {
-            let Some(&(_, low)) = self.keys.first() else { break };
-            need = need.saturating_sub(self.evict(low));
-        }
-        let mut newest: Vec<(i64, usize)> =
-            batch.iter().enumerate().map(|(index, span)| (span.timestamp_ms(), index)).collect();
-        if newest.len() > self.config.spans_max {
-            newest.sort_by_key(|&(time_ms, _)| std::cmp::Reverse(time_ms));
-            newest.truncate(self.config.spans_max);
-            newest.sort_by_key(|&(_, index)| index);
-        }
-        for (_, index) in newest {
-            if let Some(span) = batch.get(index) {
-                self.insert_span(&span);
-            }
+    /// Number of the last write: a reader that goes by it sees later ones not at all, however often it takes the lock.
+    pub(super) fn writes(&self) -> u64 {
+        self.writes
+    }
+
+    pub(super) fn spans(&self) -> usize {
+        self.spans
+    }
+
+    pub(super) fn trace_count(&self) -> usize {
+        self.traces.len() - self.free.len()
+    }
+
+    pub(super) fn evicted(&self) -> Evicted {
+        self.evicted
+    }
+
+    /// Bytes of memory held, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.segments.bytes()
+            + self.traces.capacity() * size_of::<Trace>()
+            + self.by_low.allocation_size()
+            + self.traces_heap_bytes
+            + self.times.bytes()
+            + self.names.bytes()
+    }
+
+    /// Stores a batch as one write.
+    pub(super) fn insert(&mut self, prepared: &Prepared<'_>, hashes: &Hashes) {
+        self.make_room(prepared.spans.len(), prepared.record_bytes, hashes);
+        self.writes += 1;
+        for span in &prepared.spans {
+            self.insert_span(span, prepared, hashes);
         }
     }
 
-    fn insert_span(&mut self, span: &SpanRef<'_>) {
-        let low = span.trace_id.low();
-        let trace = self.traces.entry(low).or_default();
-        if !trace.records.insert(span.record().into()) {
+    fn insert_span(&mut self, span: &PreparedSpan<'_>, prepared: &Prepared<'_>, hashes: &Hashes) {
+        let at = self.find_or_add(span, hashes);
+        let trace = &mut self.traces[at as usize];
+        let segments = &mut self.segments;
+        let heap_before = trace.heap_bytes();
+        if trace.find(span.hash, |slot| segments.record(slot) == span.record).is_some() {
             return;
         }
+        let (segment, place) = segments.push(span.record);
+        let is_touched = trace.last_write != self.writes;
+        let max_before = trace.max_ms;
+        trace.push(segment, place, span.hash, self.writes);
         self.spans += 1;
-        trace.spans.push_record(span.record());
-        if trace.times_ms.insert(span.timestamp_ms()) {
-            self.keys.insert((span.timestamp_ms(), low));
+        if span.time_ms < trace.min_ms || trace.slots().len() == 1 {
+            trace.min_ms = span.time_ms;
+            self.times.earlier(span.time_ms, span.low, at);
         }
-        if self.options.search_enabled {
-            self.insert_names(span, low);
+        trace.max_ms = trace.max_ms.max(span.time_ms);
+        if self.search_enabled {
+            note_search(trace, span, &mut self.names, prepared, segments, hashes);
         }
-    }
-
-    fn insert_names(&mut self, span: &SpanRef<'_>, low: u64) {
-        for key in &self.options.autocomplete_keys {
-            if let Some(value) = span.tag(key) {
-                self.autocomplete.entry(key.clone()).or_default().insert(value.to_owned());
-            }
+        let max_ms = trace.max_ms;
+        let bucket = bucket_of(span.time_ms);
+        let is_listed = trace.recent_buckets.contains(&bucket);
+        if !is_listed {
+            trace.recent_buckets = [bucket, trace.recent_buckets[0]];
         }
-        let Some(name) = span.local_service_name() else { return };
-        let service = self.services.entry(name.to_owned()).or_default();
-        service.traces.insert(low);
-        let max = self.options.names_per_service_max;
-        for (names, name) in
-            [(&mut service.span_names, span.name), (&mut service.remote_names, span.remote_service_name())]
-        {
-            if let (Some(name), true) = (name, names.len() < max) {
-                names.insert(name.to_owned());
-            }
+        self.traces_heap_bytes = self.traces_heap_bytes + trace.heap_bytes() - heap_before;
+        if !is_listed {
+            self.times.add(bucket, at, &self.traces);
+        }
+        if is_touched || max_ms != max_before {
+            self.group_changed(group_of(max_before));
+            self.group_changed(group_of(max_ms));
         }
     }
 
-    fn evict(&mut self, low: u64) -> usize {
-        let Some(trace) = self.traces.remove(&low) else { return 0 };
-        for time_ms in &trace.times_ms {
-            self.keys.remove(&(*time_ms, low));
+    fn find_or_add(&mut self, span: &PreparedSpan<'_>, hashes: &Hashes) -> u32 {
+        if let Some(at) = self.find(span.low, span.low_hash) {
+            return at;
         }
-        for span in trace.spans.iter() {
-            let Some(name) = span.local_service_name() else { continue };
-            if let Some(service) = self.services.get_mut(name) {
-                service.traces.remove(&low);
-                if service.traces.is_empty() {
-                    self.services.remove(name);
+        let trace = Trace::new(span.low, self.writes, span.time_ms);
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.traces[at as usize] = trace;
+                at
+            }
+            None => {
+                if self.traces.len() == self.traces.capacity() {
+                    // By an eighth instead of twice: entries are large and the store is bounded in bytes.
+                    self.traces.reserve_exact(self.traces.len() / 8 + 64);
                 }
+                self.traces.push(trace);
+                self.traces.len() as u32 - 1
+            }
+        };
+        self.by_low.insert_unique(span.low_hash, (span.low, at), |&(low, _)| hashes.low(low));
+        at
+    }
+
+    /// The trace of that id.
+    pub(super) fn find(&self, low: u64, low_hash: u64) -> Option<u32> {
+        self.by_low.find(low_hash, |known| known.0 == low).map(|known| known.1)
+    }
+
+    /// Zipkin's rule: before a batch is stored the traces with the oldest spans go, whole, until it fits; duplicates in
+    /// the batch count. The same for bytes, of which a sixteenth stays free for tables that grow at once.
+    fn make_room(&mut self, spans: usize, record_bytes: usize, hashes: &Hashes) {
+        let bytes = self.segments.bytes_for(record_bytes) + spans * SPAN_BYTES;
+        let bytes_max = self.config.bytes_max - self.config.bytes_max / 16;
+        while self.spans + spans > self.config.spans_max || self.bytes() + bytes > bytes_max {
+            let Some(at) = self.times.take_oldest(&self.traces) else { return };
+            self.evict(at, hashes);
+        }
+    }
+
+    fn evict(&mut self, at: u32, hashes: &Hashes) {
+        let trace = std::mem::take(&mut self.traces[at as usize]);
+        self.free.push(at);
+        self.traces_heap_bytes -= trace.heap_bytes();
+        if let Ok(entry) = self.by_low.find_entry(hashes.low(trace.low), |known| known.1 == at) {
+            entry.remove();
+        }
+        // Counts as a write: links that were kept ready are no longer true.
+        self.writes += 1;
+        self.group_changed(group_of(trace.max_ms));
+        trace.services.ids().filter(|id| *id != NO_SERVICE).for_each(|id| self.names.forget_trace(id));
+        self.spans -= trace.slots().len();
+        self.evicted.traces += 1;
+        self.evicted.spans += trace.slots().len() as u64;
+        trace.slots().iter().for_each(|slot| self.segments.forget(*slot));
+        for slot in trace.slots() {
+            if self.segments.is_mostly_dead(slot.segment) {
+                self.empty_segment(slot.segment, hashes);
             }
         }
-        self.spans -= trace.spans.len();
-        trace.spans.len()
+        let lowest = self.times.lowest().map_or(i64::MAX, |bucket| group_of(first_ms_of(bucket)));
+        while self.group_changes.first_key_value().is_some_and(|(group, _)| *group < lowest) {
+            self.group_changes.pop_first();
+            // Should traces come back to it, links from before are not theirs.
+            self.other_groups_changed = self.writes;
+        }
     }
 
-    /// Low trace ids with a span in the window, by their newest span inside it.
-    pub(super) fn newest_first<'a>(
-        &'a self,
-        from_ms: i64,
-        to_ms: i64,
-        service: Option<&'a str>,
-    ) -> impl Iterator<Item = u64> + 'a {
-        let mut seen = HashSet::new();
-        let service = service.map(|name| self.services.get(name));
-        self.keys.range((from_ms, 0)..=(to_ms, u64::MAX)).rev().map(|&(_, low)| low).filter(move |low| {
-            let wanted = service.is_none_or(|service| service.is_some_and(|service| service.traces.contains(low)));
-            wanted && seen.insert(*low)
-        })
+    /// Copies what still lives of a segment to the tail.
+    fn empty_segment(&mut self, segment: u32, hashes: &Hashes) {
+        let records = self.segments.take(segment);
+        for (place, record) in records.records().enumerate() {
+            let Some(low) = SpanRef::peek_trace_low(record) else { continue };
+            let Some(at) = self.find(low, hashes.low(low)) else { continue };
+            let hash = hashes.record(record);
+            let trace = &mut self.traces[at as usize];
+            let known = trace.find(hash, |slot| (slot.segment, slot.place) == (segment, place as u32));
+            if let Some(known) = known {
+                let (segment, place) = self.segments.push(record);
+                trace.moved(known, segment, place);
+            }
+        }
     }
 
-    /// The spans of a trace in arrival order.
-    pub(super) fn trace(&self, low: u64) -> SpanBatch {
-        self.traces.get(&low).map(|trace| arrival_order(trace.spans.clone())).unwrap_or_default()
+    fn group_changed(&mut self, group: i64) {
+        if std::mem::replace(&mut self.last_group_change, (group, self.writes)) == (group, self.writes) {
+            return;
+        }
+        if self.group_changes.len() >= GROUPS_MAX {
+            self.group_changes.clear();
+            self.other_groups_changed = self.writes;
+        }
+        self.group_changes.insert(group, self.writes);
     }
 
-    pub(super) fn service_names(&self) -> Vec<String> {
-        sorted(self.services.keys().take(self.options.service_names_max))
+    /// The last write that changed what the traces of a group link.
+    pub(super) fn last_change_of(&self, group: i64) -> u64 {
+        self.group_changes.get(&group).copied().unwrap_or(self.other_groups_changed)
     }
 
-    pub(super) fn span_names(&self, service: &str) -> Vec<String> {
-        self.services.get(service).map(|service| sorted(service.span_names.iter())).unwrap_or_default()
+    /// Copies the spans that writes up to `write` brought, as they arrived.
+    pub(super) fn copy(&self, trace: &Trace, write: u64) -> SpanBatch {
+        let bytes = trace.slots_before(write).map(|slot| self.segments.record(slot).len()).sum();
+        let mut spans = SpanBatch::with_capacity(trace.slots().len(), bytes);
+        trace.slots_before(write).for_each(|slot| spans.push_record(self.segments.record(slot)));
+        spans
     }
 
-    pub(super) fn remote_service_names(&self, service: &str) -> Vec<String> {
-        self.services.get(service).map(|service| sorted(service.remote_names.iter())).unwrap_or_default()
-    }
-
-    pub(super) fn autocomplete_values(&self, key: &str) -> Vec<String> {
-        self.autocomplete.get(key).map(|values| sorted(values.iter())).unwrap_or_default()
+    /// The latest millisecond in `from..=to` of the spans that writes up to `write` brought.
+    pub(super) fn latest_within(&self, trace: &Trace, from: i64, to: i64, write: u64) -> Option<i64> {
+        if trace.last_write <= write && trace.max_ms <= to {
+            return (trace.max_ms >= from).then_some(trace.max_ms);
+        }
+        let times = trace.slots_before(write).map(|slot| SpanRef::peek_timestamp_ms(self.segments.record(slot)));
+        times.filter(|time_ms| (from..=to).contains(time_ms)).max()
     }
 }
 
-fn sorted<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
-    let mut names: Vec<String> = names.cloned().collect();
-    names.sort_by(|a, b| cmp_utf16(a, b));
-    names
+/// Notes what a span can be found by.
+fn note_search(
+    trace: &mut Trace,
+    span: &PreparedSpan<'_>,
+    names: &mut Names,
+    prepared: &Prepared<'_>,
+    segments: &Segments,
+    hashes: &Hashes,
+) {
+    trace.longest = trace.longest.max(span.duration);
+    if let Some(name) = span.service {
+        let service = names.find_or_add(name);
+        if trace.services.note(service, span.duration) {
+            names.count_trace(service);
+        }
+        names.note(service, span.name, span.remote_service);
+    }
+    for (key, value) in &prepared.values[span.values.clone()] {
+        names.note_value(*key, *value);
+    }
+    if trace.filter.is_outgrown(trace.slots().len()) {
+        let mut grown: Filter = trace.filter.grown();
+        for slot in trace.slots() {
+            if let Ok(span) = SpanRef::read(segments.record(*slot)) {
+                hashes.terms(&span, |term| grown.insert(term));
+            }
+        }
+        trace.filter = grown;
+    } else {
+        prepared.terms[span.terms.clone()].iter().for_each(|term| trace.filter.insert(*term));
+    }
 }
