@@ -8,6 +8,7 @@ mod config;
 mod error;
 mod fragment;
 mod insert;
+mod log;
 mod names;
 mod open;
 mod retention;
@@ -19,16 +20,19 @@ mod writer;
 
 use std::fs::File;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::{Connection, SqlitePool};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 pub use config::{SqliteConfig, Synchronous};
 pub use retention::SqliteMetrics;
 
 use self::error::{NAME, during, unavailable};
+use self::log::{Log, Snapshots};
 use self::names::{Kind, NameCache};
 use self::rows::{Rows, RowsBuilder};
 use self::snapshot::Snapshot;
@@ -43,6 +47,17 @@ use crate::telemetry::Clock;
 /// Spans that are worked on before other tasks get their turn: well below half a millisecond.
 const SPANS_PER_TURN: usize = 512;
 
+/// How long a failed write makes the store unhealthy. Then it tries by itself: nobody may send anything to a store that is
+/// known to be down.
+const FAILURE_STANDS: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Debug)]
+struct Failure {
+    kind: ErrorKind,
+    reason: String,
+    since: Instant,
+}
+
 /// Keeps spans in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteStorage {
@@ -53,12 +68,13 @@ pub struct SqliteStorage {
     /// `None` after `close`.
     writer: Arc<Mutex<Option<Writer>>>,
     readers: SqlitePool,
+    snapshots: Arc<Snapshots>,
     /// Writes under way: they end by themselves, whoever waits for them.
     tasks: TaskTracker,
     bytes_max: u64,
     metrics: SqliteMetrics,
-    /// The last write failed: `check` has to find out whether it still would.
-    write_failed: Arc<std::sync::atomic::AtomicBool>,
+    /// Why the last write failed, when it did.
+    failure: parking_lot::Mutex<Option<Failure>>,
     _lock: File,
 }
 
@@ -74,10 +90,17 @@ impl SqliteStorage {
     ) -> Result<Self, StorageError> {
         let opened = open::open(&config).await?;
         let names = Arc::new(NameCache::new(&options.autocomplete_keys));
-        let writer =
-            Writer::new(opened.writer, opened.writer_options, options.clone(), Arc::clone(&names), Arc::clone(&clock))
-                .await
-                .map_err(during("open"))?;
+        let snapshots = Arc::<Snapshots>::default();
+        let writer = Writer::new(
+            opened.writer,
+            opened.writer_options,
+            options.clone(),
+            Arc::clone(&names),
+            Arc::clone(&clock),
+            Log::new(&config, Arc::clone(&snapshots)),
+        )
+        .await
+        .map_err(during("open"))?;
         let bytes_max = retention::bytes_max(&config)?;
         Ok(Self {
             config,
@@ -86,10 +109,11 @@ impl SqliteStorage {
             names,
             writer: Arc::new(Mutex::new(Some(writer))),
             readers: opened.readers,
+            snapshots,
             tasks: TaskTracker::new(),
             bytes_max,
             metrics: SqliteMetrics::default(),
-            write_failed: Arc::default(),
+            failure: parking_lot::Mutex::default(),
             _lock: opened.lock,
         })
     }
@@ -101,7 +125,7 @@ impl SqliteStorage {
     }
 
     async fn snapshot(&self, budget: &QueryBudget) -> Result<Snapshot, StorageError> {
-        Snapshot::begin(&self.readers, budget, self.config.snapshot_max).await
+        Snapshot::begin(&self.readers, budget, self.config.snapshot_max, &self.snapshots).await
     }
 
     async fn list(&self, kind: Kind, owner: &str) -> Result<Vec<String>, StorageError> {
@@ -212,8 +236,9 @@ impl SpanConsumer for SqliteStorage {
             return batches.iter().map(|_| Ok(Stored::default())).collect();
         }
         let results = self.store_each(batches).await;
-        let failed = |result: &Result<_, StorageError>| result.as_ref().is_err_and(|error| error.kind.is_retryable());
-        self.write_failed.store(results.iter().any(failed), std::sync::atomic::Ordering::Relaxed);
+        let error = results.iter().filter_map(|result| result.as_ref().err()).find(|error| error.kind.is_retryable());
+        *self.failure.lock() =
+            error.map(|error| Failure { kind: error.kind, reason: error.source.to_string(), since: Instant::now() });
         results
     }
 
@@ -323,9 +348,13 @@ impl StorageBackend for SqliteStorage {
             .fetch_one(&mut *connection)
             .await
             .map_err(during("check"))?;
-        if self.write_failed.load(std::sync::atomic::Ordering::Relaxed) {
+        let failure = self.failure.lock().clone();
+        if let Some(Failure { kind, reason, since }) = failure {
+            if since.elapsed() < FAILURE_STANDS {
+                return Err(StorageError::new(kind, NAME, "write", reason));
+            }
             self.try_write().await?;
-            self.write_failed.store(false, std::sync::atomic::Ordering::Relaxed);
+            self.failure.lock().take();
         }
         Ok(())
     }

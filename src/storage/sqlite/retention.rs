@@ -1,7 +1,6 @@
 //! Removing what is old or too much, in small turns between writes, and giving its space back.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::time::Instant;
 
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
@@ -10,6 +9,7 @@ use sqlx::{Row, SqliteConnection};
 use super::SqliteStorage;
 use super::config::SqliteConfig;
 use super::error::{during, unavailable};
+use super::log::file_bytes;
 use super::names::REFRESH_MS;
 use super::open::beside;
 use super::rows::{NO_TIME, service_number};
@@ -92,21 +92,24 @@ pub(super) fn bytes_max(config: &SqliteConfig) -> Result<u64, StorageError> {
     Ok((free + file_bytes(&config.path) + file_bytes(&beside(&config.path, "-wal"))) / 2)
 }
 
-fn file_bytes(path: &Path) -> u64 {
-    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
-}
-
 /// Which fragments go.
 #[derive(Clone, Copy, Debug)]
 enum Select {
     /// Newest span before the first, arrived before the second.
     Older { before_ms: i64, before_id: i64 },
-    /// No timestamp, arrived before.
-    Untimed { before_id: i64 },
+    /// No timestamp, arrived before; so many at most.
+    Untimed { before_id: i64, count: i64 },
     /// Timestamps in the future, arrived before.
     Future { after_ms: i64, before_id: i64 },
-    /// The oldest there are.
-    Oldest,
+    /// So many of the oldest there are.
+    Oldest { count: i64 },
+}
+
+/// What the database holds.
+struct Used {
+    bytes: u64,
+    /// Never too few.
+    fragments: i64,
 }
 
 /// What was removed in one transaction.
@@ -132,6 +135,7 @@ impl SqliteStorage {
     }
 
     pub(super) async fn remove_old(&self) -> Result<(), StorageError> {
+        open_writer(&mut *self.writer.lock().await)?.note_arrival().await.map_err(during(OPERATION))?;
         let ends = Instant::now() + self.config.retention_turn;
         let mut turn = Turn { ends, removed: 0, swept_ms: NO_TIME, swept_future: false };
         self.remove_by_age(&mut turn).await?;
@@ -156,7 +160,7 @@ impl SqliteStorage {
         let stayed_before = self.first_id_at(now_ms.saturating_sub(stay_ms)).await?;
         let selections = [
             Select::Older { before_ms, before_id: stayed_before },
-            Select::Untimed { before_id: arrived_before },
+            Select::Untimed { before_id: arrived_before, count: FRAGMENTS_PER_TURN },
             Select::Future { after_ms: now_ms, before_id: arrived_before },
         ];
         for select in selections {
@@ -171,18 +175,23 @@ impl SqliteStorage {
     }
 
     async fn remove_by_size(&self, turn: &mut Turn) -> Result<(), StorageError> {
-        if self.used_bytes().await? <= self.bytes_max {
+        if self.used().await?.bytes <= self.bytes_max {
             return Ok(());
         }
         let wanted = self.bytes_max - self.bytes_max / ROOM_PART;
-        while Instant::now() < turn.ends && self.used_bytes().await? > wanted {
-            let removed = self.remove_fragments(Select::Oldest, "size", turn).await?;
+        while Instant::now() < turn.ends {
+            let used = self.used().await?;
+            let Some(surplus) = used.bytes.checked_sub(wanted).filter(|surplus| *surplus > 0) else { break };
+            // Half of what the surplus is worth on average: fragments differ in size.
+            let share = used.fragments as f64 * surplus as f64 / used.bytes as f64 / 2.0;
+            let count = (share as i64 + 1).min(FRAGMENTS_PER_TURN);
+            let removed = self.remove_fragments(Select::Oldest { count }, "size", turn).await?;
             let before_id = self.first_id_at(removed.newest_ms).await?;
-            let untimed = self.remove_fragments(Select::Untimed { before_id }, "size", turn).await?;
+            let untimed = self.remove_fragments(Select::Untimed { before_id, count }, "size", turn).await?;
             if removed.fragments == 0 && untimed.fragments == 0 {
                 // Only spans without time are left, all of them new.
-                let all = self.remove_fragments(Select::Untimed { before_id: i64::MAX }, "size", turn).await?;
-                if all.fragments == 0 {
+                let newest = Select::Untimed { before_id: i64::MAX, count };
+                if self.remove_fragments(newest, "size", turn).await?.fragments == 0 {
                     tracing::warn!(bytes_max = self.bytes_max, "the size limit is smaller than an empty store");
                     break;
                 }
@@ -201,16 +210,18 @@ impl SqliteStorage {
             .map_err(during(OPERATION))
     }
 
-    /// Bytes in use: free pages do not count, the write-ahead log does.
-    async fn used_bytes(&self) -> Result<u64, StorageError> {
+    /// What the database holds: free pages do not count.
+    async fn used(&self) -> Result<Used, StorageError> {
         let mut connection = self.readers.acquire().await.map_err(during(OPERATION))?;
-        let pages: i64 = sqlx::query_scalar(
-            "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
+        let (bytes, fragments): (i64, i64) = sqlx::query_as(
+            "SELECT (page_count - freelist_count) * page_size, \
+             (SELECT coalesce(max(id), 0) FROM fragment) - (SELECT coalesce(min(id), 0) FROM fragment) + 1 \
+             FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
         )
         .fetch_one(&mut *connection)
         .await
         .map_err(during(OPERATION))?;
-        Ok(pages as u64 + file_bytes(&beside(&self.config.path, "-wal")))
+        Ok(Used { bytes: bytes as u64, fragments })
     }
 
     async fn remove_fragments(
@@ -327,11 +338,13 @@ fn open_writer(writer: &mut Option<Writer>) -> Result<&mut Writer, StorageError>
 }
 
 async fn remove_fragments(connection: &mut SqliteConnection, select: Select) -> Result<Removed, sqlx::Error> {
-    let (condition, time_ms, before_id) = match select {
-        Select::Older { before_ms, before_id } => ("max_ms >= 0 AND max_ms < ?1 AND id < ?2", before_ms, before_id),
-        Select::Untimed { before_id } => ("max_ms = -1 AND ?1 = ?1 AND id < ?2", 0, before_id),
-        Select::Future { after_ms, before_id } => ("max_ms > ?1 AND id < ?2", after_ms, before_id),
-        Select::Oldest => ("max_ms >= 0 AND ?1 = ?1 AND ?2 = ?2", 0, 0),
+    let (condition, time_ms, before_id, count) = match select {
+        Select::Older { before_ms, before_id } => {
+            ("max_ms >= 0 AND max_ms < ?1 AND id < ?2", before_ms, before_id, FRAGMENTS_PER_TURN)
+        }
+        Select::Untimed { before_id, count } => ("max_ms = -1 AND ?1 = ?1 AND id < ?2", 0, before_id, count),
+        Select::Future { after_ms, before_id } => ("max_ms > ?1 AND id < ?2", after_ms, before_id, FRAGMENTS_PER_TURN),
+        Select::Oldest { count } => ("max_ms >= 0 AND ?1 = ?1 AND ?2 = ?2", 0, 0, count),
     };
     let sql = format!(
         "DELETE FROM fragment WHERE id IN (SELECT id FROM fragment INDEXED BY fragment_time \
@@ -340,7 +353,7 @@ async fn remove_fragments(connection: &mut SqliteConnection, select: Select) -> 
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(time_ms)
         .bind(before_id)
-        .bind(FRAGMENTS_PER_TURN)
+        .bind(count)
         .fetch_all(&mut *connection)
         .await?;
     let mut removed = Removed { fragments: rows.len() as i64, newest_ms: NO_TIME };

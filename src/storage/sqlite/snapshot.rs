@@ -1,13 +1,15 @@
 //! One state of the tables, held for the length of one answer.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use sqlx::{Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
-use super::error::{NAME, corrupt, during};
+use super::error::{NAME, corrupt, during, unavailable};
 use super::fragment;
+use super::log::Snapshots;
 use crate::model::{SpanBatch, arrival_order};
 use crate::storage::{ErrorKind, QueryBudget, StorageError};
 
@@ -16,9 +18,30 @@ use crate::storage::{ErrorKind, QueryBudget, StorageError};
 #[derive(Debug)]
 pub(super) struct Snapshot {
     transaction: Transaction<'static, Sqlite>,
+    limits: Limits,
+}
+
+/// What ends an answer before it is whole.
+#[derive(Clone, Debug)]
+struct Limits {
     budget: QueryBudget,
     began: Instant,
     held_max: Duration,
+    snapshots: Arc<Snapshots>,
+    number: u64,
+}
+
+impl Limits {
+    fn spend(&self, spans: usize) -> Result<(), StorageError> {
+        if self.began.elapsed() > self.held_max {
+            let reason = format!("the query takes longer than {:?}", self.held_max);
+            return Err(StorageError::new(ErrorKind::Deadline, NAME, "query", reason));
+        }
+        if self.snapshots.is_ended(self.number) {
+            return Err(unavailable("query", "ended, because the write-ahead log has to be emptied"));
+        }
+        self.budget.spend(NAME, spans)
+    }
 }
 
 impl Snapshot {
@@ -26,10 +49,13 @@ impl Snapshot {
         pool: &SqlitePool,
         budget: &QueryBudget,
         held_max: Duration,
+        snapshots: &Arc<Snapshots>,
     ) -> Result<Self, StorageError> {
         budget.spend(NAME, 0)?;
         let transaction = pool.begin().await.map_err(during("query"))?;
-        Ok(Self { transaction, budget: budget.clone(), began: Instant::now(), held_max })
+        let (snapshots, number) = (Arc::clone(snapshots), snapshots.begin());
+        let limits = Limits { budget: budget.clone(), began: Instant::now(), held_max, snapshots, number };
+        Ok(Self { transaction, limits })
     }
 
     pub(super) fn connection(&mut self) -> &mut SqliteConnection {
@@ -38,11 +64,7 @@ impl Snapshot {
 
     /// Counts spans that were read, and ends a query whose time is over.
     pub(super) fn spend(&self, spans: usize) -> Result<(), StorageError> {
-        if self.began.elapsed() > self.held_max {
-            let reason = format!("the query takes longer than {:?}", self.held_max);
-            return Err(StorageError::new(ErrorKind::Deadline, NAME, "query", reason));
-        }
-        self.budget.spend(NAME, spans)
+        self.limits.spend(spans)
     }
 
     /// The spans of each trace (by the low half of its id) in zipkin's order. Traces that do not exist are left out.
@@ -60,7 +82,7 @@ impl Snapshot {
 
     async fn load_fragments(&mut self, lows: &[u64]) -> Result<Vec<Fragment>, StorageError> {
         let operation = "read spans";
-        let (budget, began, held_max) = (self.budget.clone(), self.began, self.held_max);
+        let limits = self.limits.clone();
         let mut rows = sqlx::query(
             "SELECT f.trace_low, f.id, f.spans FROM json_each(?1) AS wanted \
              CROSS JOIN fragment AS f ON f.trace_low = wanted.value",
@@ -74,10 +96,7 @@ impl Snapshot {
             let mut spans = SpanBatch::new();
             let count = fragment::decode(row.try_get(2).map_err(read)?, &mut spans)
                 .map_err(|error| corrupt(operation, format!("fragment {id} {error}")))?;
-            budget.spend(NAME, count)?;
-            if began.elapsed() > held_max {
-                return Err(StorageError::new(ErrorKind::Deadline, NAME, operation, "the snapshot is held too long"));
-            }
+            limits.spend(count)?;
             fragments.push(Fragment { low: row.try_get::<i64, _>(0).map_err(read)? as u64, id, spans });
         }
         Ok(fragments)

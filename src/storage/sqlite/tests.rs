@@ -3,5 +3,7 @@
 mod conformance;
 mod differential;
 mod opening;
+mod recovery;
+mod retention;
 mod support;
 mod writing;

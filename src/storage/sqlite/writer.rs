@@ -7,6 +7,7 @@ use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 use super::error::during;
 use super::insert::Insert;
+use super::log::Log;
 use super::names::{NameCache, NameCounts, REFRESH_MS};
 use super::rows::Rows;
 use crate::storage::{SourcePosition, StorageError, StorageOptions};
@@ -35,9 +36,11 @@ pub(super) struct Writer {
     options: StorageOptions,
     names: Arc<NameCache>,
     clock: Arc<dyn Clock>,
+    log: Log,
     counts: NameCounts,
     next_id: i64,
-    arrival_noted_ms: i64,
+    /// Last note in `arrival`: number of the next fragment then, and when.
+    arrival_noted: (i64, i64),
     names_renewed_ms: i64,
     insert_fragment: Insert,
     insert_posting: Insert,
@@ -52,6 +55,7 @@ impl Writer {
         options: StorageOptions,
         names: Arc<NameCache>,
         clock: Arc<dyn Clock>,
+        log: Log,
     ) -> Result<Self, sqlx::Error> {
         let counts = NameCounts::load(&mut connection, &options).await?;
         let next_id = next_id(&mut connection).await?;
@@ -62,9 +66,10 @@ impl Writer {
             options,
             names,
             clock,
+            log,
             counts,
             next_id,
-            arrival_noted_ms: i64::MIN,
+            arrival_noted: (0, i64::MIN),
             names_renewed_ms,
             insert_fragment: Insert::new("INSERT INTO fragment (id, trace_low, max_ms, extent_ms, spans) VALUES", 5),
             insert_posting: Insert::new("INSERT OR IGNORE INTO posting (service, max_ms, trace_low) VALUES", 3),
@@ -83,12 +88,32 @@ impl Writer {
     /// Writes and commits something harmless, to learn whether the engine can.
     pub(super) async fn try_write(&mut self) -> Result<(), sqlx::Error> {
         self.refresh().await?;
-        sqlx::query("INSERT OR REPLACE INTO arrival (first_id, arrived_ms) VALUES (?1, ?2)")
-            .bind(self.next_id)
-            .bind(self.clock.now_ms())
-            .execute(&mut self.connection)
-            .await
-            .map(|_| ())
+        self.write_arrival(self.clock.now_ms()).await
+    }
+
+    /// Notes that everything so far had arrived by now, unless that was done not long ago.
+    pub(super) async fn note_arrival(&mut self) -> Result<(), sqlx::Error> {
+        self.refresh().await?;
+        let now_ms = self.clock.now_ms();
+        let (noted_id, noted_ms) = self.arrival_noted;
+        if noted_id != self.next_id && now_ms.saturating_sub(noted_ms) >= ARRIVAL_STEP_MS {
+            self.write_arrival(now_ms).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_arrival(&mut self, now_ms: i64) -> Result<(), sqlx::Error> {
+        // The earliest time says most.
+        sqlx::query(
+            "INSERT INTO arrival (first_id, arrived_ms) VALUES (?1, ?2) \
+             ON CONFLICT (first_id) DO UPDATE SET arrived_ms = min(arrived_ms, excluded.arrived_ms)",
+        )
+        .bind(self.next_id)
+        .bind(now_ms)
+        .execute(&mut self.connection)
+        .await?;
+        self.arrival_noted = (self.next_id, now_ms);
+        Ok(())
     }
 
     /// Stores rows and positions in one transaction. `Ok` when the commit is as durable as the engine was told.
@@ -102,6 +127,8 @@ impl Writer {
             self.stale = true;
             // There may be no transaction any more: the engine ends some by itself.
             let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
+        } else {
+            self.log.bound(&mut self.connection).await;
         }
         result
     }
@@ -143,7 +170,7 @@ impl Writer {
             }
             self.counts = NameCounts::load(&mut self.connection, &self.options).await?;
             self.next_id = next_id(&mut self.connection).await?;
-            self.arrival_noted_ms = i64::MIN;
+            self.arrival_noted = (0, i64::MIN);
             self.stale = false;
         }
         if self.clock.now_ms() - self.names_renewed_ms > REFRESH_MS {
@@ -192,13 +219,8 @@ impl Writer {
         let now_ms = self.clock.now_ms();
         let Rows { fragments, postings, names } = rows;
         let first_id = self.next_id;
-        if !fragments.is_empty() && now_ms.saturating_sub(self.arrival_noted_ms) >= ARRIVAL_STEP_MS {
-            sqlx::query("INSERT OR REPLACE INTO arrival (first_id, arrived_ms) VALUES (?1, ?2)")
-                .bind(first_id)
-                .bind(now_ms)
-                .execute(&mut self.connection)
-                .await?;
-            self.arrival_noted_ms = now_ms;
+        if !fragments.is_empty() && now_ms.saturating_sub(self.arrival_noted.1) >= ARRIVAL_STEP_MS {
+            self.write_arrival(now_ms).await?;
         }
         self.next_id += fragments.len() as i64;
         let numbered = (first_id..self.next_id).zip(fragments).collect::<Vec<_>>().into_iter();

@@ -19,6 +19,10 @@ impl HandClock {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self(AtomicI64::new(NOW_MS)))
     }
+
+    pub(super) fn advance_ms(&self, by_ms: i64) {
+        self.0.fetch_add(by_ms, Ordering::Relaxed);
+    }
 }
 
 impl Clock for HandClock {

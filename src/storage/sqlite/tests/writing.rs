@@ -84,10 +84,45 @@ async fn a_store_that_another_writer_blocks_says_unavailable_and_works_again() {
     assert_eq!(error.kind, ErrorKind::Unavailable);
     assert!(storage.check().await.is_err());
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(10)).await;
+    tokio::time::resume();
     storage.check().await.unwrap();
     storage.write(&[batch(span(1, 1, "a", 1))]).await.remove(0).unwrap();
     assert_eq!(count(&storage, 1).await, 1);
     assert_eq!(storage.service_names().await.unwrap(), ["a"]);
+}
+
+#[tokio::test]
+async fn a_full_database_says_so_and_goes_on_when_there_is_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = open(directory.path()).await;
+    let limit = async |pages: &'static str| {
+        let mut writer = storage.writer.lock().await;
+        sqlx::raw_sql(pages).execute(writer.as_mut().unwrap().connection()).await.unwrap();
+    };
+    limit("PRAGMA max_page_count = 1").await;
+    let mut refused = Vec::new();
+    for low in 1..=500 {
+        let many: SpanBatch = (1..=20).fold(SpanBatch::new(), |mut spans, id| {
+            spans.append(&span(low, id, "a", 1_000_000));
+            spans
+        });
+        if let Err(error) = storage.write(&[batch(many)]).await.remove(0) {
+            assert_eq!(error.kind, ErrorKind::Full, "{error}");
+            refused.push(low);
+        }
+    }
+    assert!(!refused.is_empty() && refused.len() < 500);
+    assert_eq!(storage.check().await.unwrap_err().kind, ErrorKind::Full);
+    limit("PRAGMA max_page_count = 4294967294").await;
+    for low in 1..=500 {
+        assert_eq!(count(&storage, low).await, if refused.contains(&low) { 0 } else { 20 });
+    }
+    storage.write(&[batch(span(refused[0], 1, "b", 1_000_000))]).await.remove(0).unwrap();
+    storage.check().await.unwrap();
+    assert_eq!(count(&storage, refused[0]).await, 1);
+    assert_eq!(storage.service_names().await.unwrap(), ["a", "b"]);
 }
 
 #[tokio::test]
