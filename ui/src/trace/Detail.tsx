@@ -21,9 +21,9 @@ import styles from './Detail.module.css';
 import { HalfFacts } from './HalfFacts';
 import { looksOf } from './look';
 import { shareText } from './share';
-import { zoomTo } from './Timeline';
 import { useCall } from './useCall';
 import type { TraceView } from './useTraceView';
+import { zoomToRow } from './zoom';
 
 /** All that is known of the selected row. */
 export function Detail(props: {
@@ -170,7 +170,7 @@ function Actions({ view, onCopyLink }: { view: TraceView; onCopyLink: () => stri
   const logs = fillUrl(config.logsUrl, { traceId: layout.traceId });
   return (
     <div className={styles.actions}>
-      <button type="button" className="button small" onClick={() => zoomTo(view, row)}>
+      <button type="button" className="button small" onClick={() => zoomToRow(view, row)}>
         <Crosshair aria-hidden="true" />
         {t('zoomToSpan')}
       </button>

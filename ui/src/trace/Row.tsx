@@ -1,6 +1,6 @@
-import { ChevronRight, CircleAlert, TriangleAlert, Unlink } from 'lucide-react';
+import type { TFunction } from 'i18next';
+import { CircleAlert, TriangleAlert, Unlink } from 'lucide-react';
 import { type CSSProperties, memo } from 'react';
-import { useTranslation } from 'react-i18next';
 import type { Format } from '../i18n/format';
 import {
   FLAG_ASYNC,
@@ -19,7 +19,11 @@ import { Marked } from './Marked';
 import styles from './Timeline.module.css';
 import type { Zoom } from './useTraceView';
 
+/** Rows are many and short-lived: what each would look up is handed to it. */
+export type RowTexts = TFunction<'trace'>;
+
 export interface RowProps {
+  readonly t: RowTexts;
   readonly layout: Layout;
   readonly times: Times;
   readonly zoom: Zoom;
@@ -40,8 +44,7 @@ export interface RowProps {
 }
 
 export const Row = memo(function Row(props: RowProps) {
-  const { layout, row, closed, selected } = props;
-  const { t } = useTranslation('trace');
+  const { layout, row, closed, selected, t } = props;
   const flags = layout.flags[row]!;
   const below = layout.size[row]! - 1;
   const look = looksOf(layout)[layout.service[row]!]!;
@@ -61,13 +64,11 @@ export const Row = memo(function Row(props: RowProps) {
       aria-posinset={layout.posInSet[row]}
       aria-expanded={below > 0 ? !closed : undefined}
       aria-selected={selected}
-      aria-label={useSpoken(props)}
+      aria-label={spoken(props)}
     >
       <div role="gridcell" className={styles.name}>
         {below > 0 ? (
-          <span className={closed ? styles.twisty : `${styles.twisty} ${styles.open}`} data-twisty="">
-            <ChevronRight aria-hidden="true" />
-          </span>
+          <span className={closed ? styles.twisty : `${styles.twisty} ${styles.open}`} data-twisty="" />
         ) : (
           <span className={styles.leaf} />
         )}
@@ -75,21 +76,8 @@ export const Row = memo(function Row(props: RowProps) {
         <span className={styles.code} aria-hidden="true">
           {look.code}
         </span>
-        <Names layout={layout} row={row} words={props.words} />
-        <span className={styles.badges}>
-          {flags & FLAG_ERROR ? <CircleAlert className={styles.error} aria-hidden="true" /> : null}
-          {flags & FLAG_WARNING ? <TriangleAlert className={styles.warning} aria-hidden="true" /> : null}
-          {flags & (FLAG_ORPHAN | FLAG_CYCLE | FLAG_EXTRA_ROOT) ? (
-            <Unlink className={styles.unlinked} aria-hidden="true" />
-          ) : null}
-          {closed && layout.errorsBelow[row]! > 0 && (
-            <span className={styles.errorsBelow}>
-              <CircleAlert aria-hidden="true" />
-              {props.format.number(layout.errorsBelow[row]!)}
-            </span>
-          )}
-          {closed && <span className={styles.below}>+{props.format.number(below)}</span>}
-        </span>
+        <Names {...props} />
+        {(closed || (flags & BADGE_FLAGS) !== 0) && <Badges {...props} />}
       </div>
       <div role="gridcell" className={styles.lane}>
         {flags & FLAG_VIRTUAL ? null : <Bar {...props} />}
@@ -101,9 +89,29 @@ export const Row = memo(function Row(props: RowProps) {
   );
 });
 
-function Names(props: { layout: Layout; row: number; words: readonly string[] | undefined }) {
-  const { layout, row, words } = props;
-  const { t } = useTranslation('trace');
+const UNLINKED = FLAG_ORPHAN | FLAG_CYCLE | FLAG_EXTRA_ROOT;
+const BADGE_FLAGS = FLAG_ERROR | FLAG_WARNING | UNLINKED;
+
+function Badges({ layout, row, closed, format }: RowProps) {
+  const flags = layout.flags[row]!;
+  const errors = layout.errorsBelow[row]!;
+  return (
+    <span className={styles.badges}>
+      {flags & FLAG_ERROR ? <CircleAlert className={styles.error} aria-hidden="true" /> : null}
+      {flags & FLAG_WARNING ? <TriangleAlert className={styles.warning} aria-hidden="true" /> : null}
+      {flags & UNLINKED ? <Unlink className={styles.unlinked} aria-hidden="true" /> : null}
+      {closed && errors > 0 && (
+        <span className={styles.errorsBelow}>
+          <CircleAlert aria-hidden="true" />
+          {format.number(errors)}
+        </span>
+      )}
+      {closed && <span className={styles.below}>+{format.number(layout.size[row]! - 1)}</span>}
+    </span>
+  );
+}
+
+function Names({ layout, row, words, t }: RowProps) {
   if (layout.flags[row]! & FLAG_VIRTUAL) return <em className={styles.missing}>{t('missingRoot')}</em>;
   const service = layout.services[layout.service[row]!]!;
   const operation = layout.operations[layout.operation[row]!]!;
@@ -203,8 +211,7 @@ function Ticks(props: { layout: Layout; times: Times; zoom: Zoom; row: number })
 const MARKS_MAX = 24;
 
 /** What a screen reader says of a row; its level, place and state it takes from the attributes. */
-function useSpoken({ layout, times, row, closed, format }: RowProps): string {
-  const { t } = useTranslation('trace');
+function spoken({ layout, times, row, closed, format, t }: RowProps): string {
   const flags = layout.flags[row]!;
   if (flags & FLAG_VIRTUAL) return t('missingRoot');
   const service = layout.services[layout.service[row]!]! || t('noService');

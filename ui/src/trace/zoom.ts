@@ -35,3 +35,12 @@ export function zoomByKey(view: TraceView, key: (typeof zoomKeys)[number]): void
   else if (key === '0') view.setZoom(undefined);
   else if (view.zoomed) view.setZoom(panned(zoom, key === 'a' ? -0.25 : 0.25, times.durationUs));
 }
+
+/** Shows the time of one row, with a little air. */
+export function zoomToRow(view: TraceView, row: number): void {
+  const start = view.times.start[row]!;
+  const duration = view.layout.duration[row]!;
+  if (!(start >= 0) || !(duration > 0)) return;
+  const air = duration * 0.02;
+  view.setZoom({ from: Math.max(0, start - air), to: Math.min(view.times.durationUs, start + duration + air) });
+}
