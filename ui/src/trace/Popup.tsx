@@ -7,7 +7,9 @@ import styles from './Popup.module.css';
  */
 export function Popup(props: {
   readonly label: ReactNode;
-  readonly name?: string;
+  /** Names the panel; the button, too, unless its label is text. */
+  readonly name: string;
+  readonly labelled?: boolean;
   readonly className: string;
   readonly menu?: boolean;
   readonly end?: boolean;
@@ -58,8 +60,8 @@ export function Popup(props: {
         aria-haspopup={props.menu ? 'menu' : 'dialog'}
         aria-expanded={open}
         aria-controls={open ? id : undefined}
-        aria-label={props.name}
-        title={props.name}
+        aria-label={props.labelled ? undefined : props.name}
+        title={props.labelled ? undefined : props.name}
         onClick={() => setOpen(!open)}
       >
         {props.label}

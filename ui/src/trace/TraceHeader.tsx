@@ -140,6 +140,7 @@ function Skew({ view }: { view: TraceView }) {
     <Popup
       className={`button small ${styles.skew}`}
       name={t('skewTitle')}
+      labelled
       label={
         <>
           <Clock aria-hidden="true" />

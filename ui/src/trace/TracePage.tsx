@@ -65,7 +65,7 @@ function Laid({ trace, layout, address, update, flush, onReload }: TracePageProp
     update({ detail: true });
     requestAnimationFrame(() => document.getElementById('span-detail')?.focus());
   }, [update]);
-  const title = `${rootName(layout, t('missingRoot'), t('noService'))} ${format.duration(layout.times.durationUs)}`;
+  const title = `${rootName(layout, t('missingRoot'), t('noService'))} ${format.duration(view.times.durationUs)}`;
   const detailOpen = address.detail && view.selected >= 0 && address.view !== 'stats' && address.view !== 'map';
   const closeDetail = useCallback(() => update({ detail: false }), [update]);
   return (

@@ -7,8 +7,8 @@ import { formatTrace, parseTrace, type TraceAddress } from '../address/trace';
 export type AddressChange = { readonly [K in keyof TraceAddress]?: TraceAddress[K] | undefined };
 export type UpdateAddress = (change: AddressChange, history?: 'replace' | 'push') => void;
 
-/** Browsers allow about 100 changes of the address in 30 s: quick changes are written once they pause. */
-const WRITE_AFTER_MS = 250;
+/** Browsers allow about 100 changes of the address in 30 s: of quick changes not more than this is written. */
+const WRITE_EVERY_MS = 350;
 
 export function changed(address: TraceAddress, change: AddressChange): TraceAddress {
   const next = { ...address, ...change } as Record<string, unknown>;
@@ -27,6 +27,7 @@ export function useTraceAddress(): { address: TraceAddress; update: UpdateAddres
   const latest = useRef(address);
   const written = useRef<string | undefined>(searchStr);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const writtenAtMs = useRef(0);
 
   const write = useCallback(
     (replace: boolean) => {
@@ -36,6 +37,7 @@ export function useTraceAddress(): { address: TraceAddress; update: UpdateAddres
       const text = formatRaw(search);
       if (text === router.latestLocation.searchStr) return;
       written.current = text;
+      writtenAtMs.current = performance.now();
       const { pathname } = router.latestLocation;
       void router.navigate({ to: pathname, search: search as never, replace, resetScroll: false });
     },
@@ -48,9 +50,13 @@ export function useTraceAddress(): { address: TraceAddress; update: UpdateAddres
       if (history === 'push' && timer.current !== undefined) write(true);
       latest.current = changed(latest.current, change);
       setAddress(latest.current);
-      clearTimeout(timer.current);
-      if (history === 'push') write(false);
-      else timer.current = setTimeout(() => write(true), WRITE_AFTER_MS);
+      if (history === 'push') {
+        write(false);
+        return;
+      }
+      const waitMs = writtenAtMs.current + WRITE_EVERY_MS - performance.now();
+      if (waitMs <= 0) write(true);
+      else timer.current ??= setTimeout(() => write(true), waitMs);
     },
     [write],
   );
