@@ -97,11 +97,12 @@ fn build(ui: &Path, dist: &Path) -> Result<PathBuf, String> {
     Ok(dist.to_owned())
 }
 
-/// Writes `.gz` and `.br` beside files of 2048 bytes and more that browsers get compressed.
+/// Writes `.gz` beside files of 2048 bytes and more that browsers get compressed. The binary holds these instead of the files
+/// themselves, a third of the size; brotli is made when it is asked for, which browsers that say `gzip, br` never do.
 const COMPRESS: &str = "
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
 const dist = process.argv.at(-1);
 for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
   const path = join(entry.parentPath ?? entry.path, entry.name);
@@ -109,7 +110,6 @@ for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true }))
   const body = readFileSync(path);
   if (body.length < 2048) continue;
   writeFileSync(path + '.gz', gzipSync(body, { level: 9 }));
-  writeFileSync(path + '.br', brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: body.length } }));
 }
 ";
 
@@ -139,6 +139,8 @@ fn file_table(dist: Option<&Path>) -> String {
     if let Some(dist) = dist {
         list(dist, dist, &mut files);
         files.sort();
+        let names: Vec<_> = files.iter().map(|(name, _)| name.clone()).collect();
+        files.retain(|(name, _)| !names.contains(&format!("{name}.gz")));
     }
     let mut table = "static EMBEDDED: &[(&str, &[u8])] = &[\n".to_owned();
     for (name, path) in files {

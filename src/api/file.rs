@@ -1,4 +1,6 @@
-//! A body with an identity: entity tag, modification time, conditional requests, codings made beforehand.
+//! A body with an identity: entity tag, modification time, conditional requests.
+
+use std::io::Read;
 
 use axum::body::{Body, Bytes};
 use axum::response::Response;
@@ -16,16 +18,39 @@ use crate::web::compression::Coding;
 pub(super) struct File {
     pub(super) content_type: &'static str,
     pub(super) cache_control: Option<&'static str>,
-    pub(super) body: Bytes,
-    pub(super) gzip: Option<Bytes>,
-    pub(super) brotli: Option<Bytes>,
+    content: Content,
     etag: String,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    Plain(Bytes),
+    /// As it was built in; unpacked for the few who do not take gzip.
+    Gzip(Bytes),
 }
 
 impl File {
     pub(super) fn new(content_type: &'static str, cache_control: Option<&'static str>, body: Bytes) -> Self {
         let etag = format!("\"{:016x}\"", hash(&body));
-        Self { content_type, cache_control, body, gzip: None, brotli: None, etag }
+        Self { content_type, cache_control, content: Content::Plain(body), etag }
+    }
+
+    pub(super) fn gzipped(content_type: &'static str, cache_control: Option<&'static str>, packed: Bytes) -> Self {
+        let etag = format!("\"{:016x}\"", hash(&packed));
+        Self { content_type, cache_control, content: Content::Gzip(packed), etag }
+    }
+
+    /// The content without coding.
+    pub(super) fn plain(&self) -> Bytes {
+        match &self.content {
+            Content::Plain(body) => body.clone(),
+            Content::Gzip(packed) => {
+                let mut plain = Vec::new();
+                // Bytes of our own build: they unpack, and to a known size.
+                let unpacked = flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut plain);
+                unpacked.map(|_| Bytes::from(plain)).unwrap_or_default()
+            }
+        }
     }
 
     /// The answer to a GET or HEAD (whose body the server takes away), with status 304 where the sender has it already.
@@ -38,35 +63,21 @@ impl File {
         if let Some(value) = self.cache_control {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static(value));
         }
-        let has_codings = self.gzip.is_some() || self.brotli.is_some();
         if self.is_known(request, modified) {
-            if has_codings {
-                headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-            }
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return response;
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
-        let coded = Coding::choose(request).and_then(|coding| self.coded(coding));
-        let body = match coded {
-            Some((name, body)) => {
-                headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+        let body = match &self.content {
+            Content::Gzip(packed) if Coding::choose(request) == Some(Coding::Gzip) => {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
                 headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-                body
+                packed.clone()
             }
-            None => &self.body,
+            _ => self.plain(),
         };
-        *response.body_mut() = Body::from(body.clone());
+        *response.body_mut() = Body::from(body);
         response
-    }
-
-    fn coded(&self, coding: Coding) -> Option<(&'static str, &Bytes)> {
-        let body = match coding {
-            Coding::Gzip => self.gzip.as_ref(),
-            Coding::Brotli => self.brotli.as_ref(),
-            Coding::Deflate => None,
-        };
-        body.map(|body| (coding.name(), body))
     }
 
     /// RFC 9110: an entity tag decides where one is sent, else the date.
@@ -97,10 +108,14 @@ fn hash(bytes: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
+    fn gzip(text: &str) -> Bytes {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+        Bytes::from(encoder.finish().unwrap())
+    }
+
     fn file() -> File {
-        let mut file = File::new("text/css; charset=utf-8", Some("max-age=60"), Bytes::from_static(b"body"));
-        file.gzip = Some(Bytes::from_static(b"zipped"));
-        file
+        File::gzipped("text/css; charset=utf-8", Some("max-age=60"), gzip("body"))
     }
 
     fn asked(name: &'static str, value: &str) -> Response {
@@ -121,13 +136,14 @@ mod tests {
     }
 
     #[test]
-    fn a_coding_that_was_made_is_used_and_said() {
-        let zipped = asked("accept-encoding", "gzip, br");
-        assert_eq!(zipped.headers()[CONTENT_ENCODING], "gzip");
-        assert_eq!(zipped.headers()[VARY], "accept-encoding");
+    fn packed_content_goes_out_as_it_is_or_unpacked() {
+        let packed = asked("accept-encoding", "gzip, br");
+        assert_eq!(packed.headers()[CONTENT_ENCODING], "gzip");
+        assert_eq!(packed.headers()[VARY], "accept-encoding");
         for other in ["br", "identity"] {
             let plain = asked("accept-encoding", other);
             assert!(!plain.headers().contains_key(CONTENT_ENCODING) && !plain.headers().contains_key(VARY));
         }
+        assert_eq!(file().plain(), "body");
     }
 }

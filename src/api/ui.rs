@@ -137,7 +137,7 @@ async fn file(State(state): State<ApiState>, request: Request) -> Response {
     if !navigates || below_api {
         return answer::not_found().await;
     }
-    answer::answer(StatusCode::NOT_FOUND, HeaderValue::from_static(HTML), state.inner.ui.index().body)
+    answer::answer(StatusCode::NOT_FOUND, HeaderValue::from_static(HTML), state.inner.ui.index().plain())
 }
 
 async fn redirect(path: &'static str, uri: Uri) -> Response {

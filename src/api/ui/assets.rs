@@ -7,7 +7,8 @@ use axum::body::Bytes;
 
 use super::super::file::File;
 
-// `EMBEDDED: &[(&str, &[u8])]`: path relative to the UI's base and content, written by build.rs.
+// `EMBEDDED: &[(&str, &[u8])]`: path relative to the UI's base and content, written by build.rs. Large files are there as
+// `.gz` only.
 include!(concat!(env!("OUT_DIR"), "/ui_files.rs"));
 
 /// The page of a binary that was built without the UI.
@@ -47,10 +48,11 @@ impl Assets {
         if path == "index.html" {
             return None;
         }
-        let mut file = File::new(content_type(path)?, Some(FILE_CACHE_CONTROL), self.read(path)?);
-        file.gzip = self.read(&format!("{path}.gz"));
-        file.brotli = self.read(&format!("{path}.br"));
-        Some(file)
+        let content_type = content_type(path)?;
+        if let Some(packed) = self.read(&format!("{path}.gz")) {
+            return Some(File::gzipped(content_type, Some(FILE_CACHE_CONTROL), packed));
+        }
+        Some(File::new(content_type, Some(FILE_CACHE_CONTROL), self.read(path)?))
     }
 
     fn read(&self, path: &str) -> Option<Bytes> {
@@ -97,19 +99,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("assets")).unwrap();
         std::fs::write(folder.path().join("assets/a.js"), "1").unwrap();
-        std::fs::write(folder.path().join("assets/a.js.gz"), "2").unwrap();
+        std::fs::write(folder.path().join("assets/a.exe"), "2").unwrap();
         std::fs::write(folder.path().join("secret.js"), "3").unwrap();
         let assets = Assets::Folder(folder.path().join("assets"));
         (folder, assets)
     }
 
     #[test]
-    fn files_are_found_with_the_codings_beside_them() {
+    fn files_are_found_by_path_and_kind() {
         let (_guard, assets) = folder();
         let file = assets.file("a.js").unwrap();
         assert_eq!(file.content_type, "application/javascript; charset=utf-8");
-        assert_eq!((file.body.as_ref(), file.gzip.as_deref()), (&b"1"[..], Some(&b"2"[..])));
-        assert!(assets.file("a.js.gz").is_none());
+        assert_eq!(file.plain(), "1");
+        assert!(assets.file("a.exe").is_none());
         assert!(assets.file("b.js").is_none());
     }
 
