@@ -135,6 +135,9 @@ test('a box under the pointer is told in words', async ({ page, server }) => {
   await expect(page.locator('#flame-readout')).toContainText('frontend charge');
   await page.mouse.click(graph.x + (graph.width * 0.8) / 1.4, graph.y + 30);
   await expect(page.getByRole('region', { name: 'Detail of the span' })).toContainText('payment failed');
+  await expect(page).toHaveURL(/root=0000000000000004/);
+  await page.goBack();
+  await expect(page).not.toHaveURL(/root=/);
 });
 
 test('the map shows the services of the trace, and as a table', async ({ page, server }) => {

@@ -144,11 +144,9 @@ function Graph({ view, flame }: { view: TraceView; flame: Flame }) {
           onPointerLeave={() => setHover(undefined)}
           onClick={(event) => {
             const box = at(event);
-            if (box >= 0) view.select(flame.row[box]!, { detail: true });
-          }}
-          onDoubleClick={(event) => {
-            const box = at(event);
-            if (box >= 0) view.setFocus(box === root ? -1 : flame.row[box]!);
+            if (box < 0) return;
+            view.select(flame.row[box]!, { detail: true });
+            if (box !== root) view.setFocus(flame.row[box]!);
           }}
         >
           <div style={{ height: laneCount * LANE_PX }} />

@@ -8,7 +8,6 @@ export interface Answer<T> {
   /** The last answer; while `current` is false it belongs to an earlier question. */
   readonly value: T | undefined;
   readonly current: boolean;
-  readonly error: unknown;
 }
 
 /** Asks the worker whenever the question changes. The old answer stays until the new one is here. */
@@ -39,5 +38,7 @@ export function useCall<M extends TraceMethod>(
   }, [trace, question]);
   const known = answer?.handle === trace.handle ? answer : undefined;
   const current = known?.question === question;
-  return { value: known?.value, current, error: current ? known?.error : undefined };
+  // The worker answers every question about a trace it holds: a failure is a fault, which the page's frame shows.
+  if (current && known?.error !== undefined) throw known.error;
+  return { value: known?.value, current };
 }

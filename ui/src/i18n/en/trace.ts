@@ -200,7 +200,7 @@ export const trace = {
   flameByPath: 'Merged by path',
   asTable: 'As a table',
   flameLabel: 'Flame graph: arrow keys move, Enter shows a box alone, Escape shows all',
-  flameHint: 'Point at a box, or move with the arrow keys. A double click or Enter shows it alone.',
+  flameHint: 'Point at a box, or move with the arrow keys. A click or Enter shows it alone.',
   columnCaller: 'Caller',
   columnCalled: 'Called',
   columnCalls: 'Calls',

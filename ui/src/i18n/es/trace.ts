@@ -221,7 +221,7 @@ export const trace: RomanceArea<'trace'> = {
   flameByPath: 'Unido por ruta',
   asTable: 'Como tabla',
   flameLabel: 'Gráfico de llamas: las flechas mueven, Intro muestra una caja sola, Escape muestra todo',
-  flameHint: 'Señale una caja o muévase con las flechas. Doble clic o Intro la muestra sola.',
+  flameHint: 'Señale una caja o muévase con las flechas. Un clic o Intro la muestra sola.',
   columnCaller: 'Quien llama',
   columnCalled: 'Llamado',
   columnCalls: 'Llamadas',

@@ -222,7 +222,7 @@ export const trace: RomanceArea<'trace'> = {
   flameByPath: 'Fusionné par chemin',
   asTable: 'En tableau',
   flameLabel: 'Graphe en flammes : les flèches déplacent, Entrée montre une boîte seule, Échap montre tout',
-  flameHint: 'Pointez une boîte ou utilisez les flèches. Un double clic ou Entrée la montre seule.',
+  flameHint: 'Pointez une boîte ou utilisez les flèches. Un clic ou Entrée la montre seule.',
   columnCaller: 'Appelant',
   columnCalled: 'Appelé',
   columnCalls: 'Appels',

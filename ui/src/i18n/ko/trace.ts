@@ -181,7 +181,7 @@ export const trace: PlainArea<'trace'> = {
   flameByPath: '경로별로 합치기',
   asTable: '표로 보기',
   flameLabel: '플레임 그래프: 화살표로 이동, Enter로 한 상자만 표시, Esc로 모두 표시',
-  flameHint: '상자를 가리키거나 화살표로 이동하세요. 두 번 클릭하거나 Enter를 누르면 그 상자만 표시합니다.',
+  flameHint: '상자를 가리키거나 화살표로 이동하세요. 클릭하거나 Enter를 누르면 그 상자만 표시합니다.',
   columnCaller: '호출자',
   columnCalled: '호출 대상',
   columnCalls: '호출',

@@ -181,7 +181,7 @@ export const trace: PlainArea<'trace'> = {
   flameByPath: '按路径合并',
   asTable: '显示为表格',
   flameLabel: '火焰图：方向键移动，Enter 单独显示方块，Esc 显示全部',
-  flameHint: '指向方块或用方向键移动。双击或 Enter 单独显示。',
+  flameHint: '指向方块或用方向键移动。单击或 Enter 单独显示。',
   columnCaller: '调用方',
   columnCalled: '被调用方',
   columnCalls: '调用次数',
