@@ -29,8 +29,6 @@ use crate::web::body::BodyReader;
 
 const REPORT_PATH: &str = "/zipkin.proto3.SpanService/Report";
 const EXPORT_PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-/// A message inflated, zipkin's bound of a body.
-const MESSAGE_BYTES_MAX: usize = 10 << 20;
 
 /// Settings of zipkin's gRPC collector.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,11 +37,14 @@ pub struct GrpcCollectorConfig {
     pub enabled: bool,
     /// Bounds of one message beyond its size.
     pub decode: DecodeLimits,
+    /// Most bytes of one message inflated, of OTLP's service too.
+    pub message_bytes_max: usize,
 }
 
 impl Default for GrpcCollectorConfig {
     fn default() -> Self {
-        Self { enabled: true, decode: DecodeLimits::default() }
+        // As many as zipkin takes in a body.
+        Self { enabled: true, decode: DecodeLimits::default(), message_bytes_max: 10 << 20 }
     }
 }
 
@@ -61,12 +62,12 @@ pub fn routes(
     let mut routes = Router::new();
     let mut services = Vec::new();
     if config.enabled {
-        let unary = Unary::report(intake(zipkin_metrics), config.decode);
+        let unary = Unary::report(intake(zipkin_metrics), config.decode, config.message_bytes_max);
         routes = routes.route(REPORT_PATH, unary_route(unary, bodies));
         services.push("zipkin.proto3.SpanService");
     }
     if otlp.enabled {
-        let unary = Unary::export(intake(metrics.transport("otlp_grpc")), otlp.decode);
+        let unary = Unary::export(intake(metrics.transport("otlp_grpc")), otlp.decode, config.message_bytes_max);
         routes = routes.route(EXPORT_PATH, unary_route(unary, bodies));
         services.push("opentelemetry.proto.collector.trace.v1.TraceService");
     }
@@ -101,7 +102,7 @@ async fn serve(unary: Unary, bodies: &BodyReader, request: Request) -> Response 
     // A frame begins with 1 when the message is compressed; only tonic knows what it inflates to, so the most is taken.
     let compressed = received.bytes.first().is_some_and(|flag| *flag != 0);
     let mut permit = received.permit;
-    let message_bytes_max = if compressed { MESSAGE_BYTES_MAX } else { received.bytes.len() };
+    let message_bytes_max = if compressed { unary.message_bytes_max } else { received.bytes.len() };
     if let Err(refused) = permit.grow(message_bytes_max, bodies.memory_wait()).await {
         return method::body_status(refused.into()).into_http::<Body>();
     }

@@ -16,7 +16,6 @@ use tonic::server::{Grpc, UnaryService};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use super::MESSAGE_BYTES_MAX;
 use crate::codec::otlp::{self, OtlpError};
 use crate::codec::{self, DecodeError, DecodeLimits, Format};
 use crate::ingest::{MemoryPermit, SubmitError};
@@ -43,6 +42,8 @@ pub(super) struct Unary {
     intake: Arc<Intake>,
     limits: DecodeLimits,
     method: MethodName,
+    /// Most bytes of a message inflated.
+    pub(super) message_bytes_max: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -52,12 +53,12 @@ enum MethodName {
 }
 
 impl Unary {
-    pub(super) fn report(intake: Arc<Intake>, limits: DecodeLimits) -> Self {
-        Self { intake, limits, method: MethodName::Report }
+    pub(super) fn report(intake: Arc<Intake>, limits: DecodeLimits, message_bytes_max: usize) -> Self {
+        Self { intake, limits, method: MethodName::Report, message_bytes_max }
     }
 
-    pub(super) fn export(intake: Arc<Intake>, limits: DecodeLimits) -> Self {
-        Self { intake, limits, method: MethodName::Export }
+    pub(super) fn export(intake: Arc<Intake>, limits: DecodeLimits, message_bytes_max: usize) -> Self {
+        Self { intake, limits, method: MethodName::Export, message_bytes_max }
     }
 
     async fn call_method(self, request: tonic::Request<Bytes>) -> Result<tonic::Response<Bytes>, Status> {
@@ -163,7 +164,7 @@ impl tower::Service<http::Request<Body>> for Unary {
             let mut grpc = Grpc::new(BytesCodec)
                 .accept_compressed(CompressionEncoding::Gzip)
                 .accept_compressed(CompressionEncoding::Zstd)
-                .max_decoding_message_size(MESSAGE_BYTES_MAX);
+                .max_decoding_message_size(unary.message_bytes_max);
             Ok(grpc.unary(unary, request).await)
         })
     }

@@ -80,7 +80,10 @@ async fn compressed_messages_are_inflated_within_the_limit() {
     };
     assert_eq!(send(&spans(r#"[{"traceId":"a","id":"1"}]"#)).await, 0);
     assert_eq!(fixture.trace("a").await.len(), 1);
-    assert_eq!(send(&vec![0; MESSAGE_BYTES_MAX + 1]).await, tonic::Code::ResourceExhausted as i32);
+    assert_eq!(
+        send(&vec![0; GrpcCollectorConfig::default().message_bytes_max + 1]).await,
+        tonic::Code::ResourceExhausted as i32
+    );
 }
 
 #[tokio::test]
