@@ -4,6 +4,7 @@ mod reading;
 mod storage;
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 pub use storage::{StorageConfig, StorageKind};
@@ -21,6 +22,9 @@ use crate::transport::otlp::{OtlpConfig, OtlpPort};
 use crate::web::cors::AllowedOrigins;
 use crate::web::edge::EdgeConfig;
 use crate::web::limits::{BodyLimits, ServerLimits};
+
+/// Windows of HTTP/2: what the protocol begins with, and its most.
+const WINDOW_BYTES: RangeInclusive<u32> = 65_535..=(1 << 31) - 1;
 
 /// Listening, and the end of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +66,11 @@ pub(super) fn read(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<Str
         limits: server_limits(reader),
         body: body_limits(reader),
         http_collector: HttpCollectorConfig { enabled: reader.flag(&rows::COLLECTOR_HTTP_ENABLED), decode },
-        grpc_collector: GrpcCollectorConfig { enabled: reader.flag(&rows::COLLECTOR_GRPC_ENABLED), decode },
+        grpc_collector: GrpcCollectorConfig {
+            enabled: reader.flag(&rows::COLLECTOR_GRPC_ENABLED),
+            decode,
+            message_bytes_max: reader.bytes(&rows::GRPC_MESSAGE_BYTES_MAX, 1 << 10),
+        },
         otlp: OtlpConfig {
             enabled: reader.flag(&rows::COLLECTOR_OTLP_ENABLED),
             http_port: otlp_port(reader, &rows::COLLECTOR_OTLP_HTTP_PORT, OtlpConfig::default().http_port),
@@ -95,7 +103,12 @@ fn server_limits(reader: &mut Reader) -> ServerLimits {
         head_timeout: reader.duration(&rows::HTTP_HEAD_TIMEOUT),
         idle_timeout: reader.duration(&rows::HTTP_IDLE_TIMEOUT),
         write_timeout: reader.duration(&rows::HTTP_WRITE_TIMEOUT),
-        ..ServerLimits::default()
+        http2_streams_max: reader.number(&rows::HTTP2_STREAMS_MAX, 1..=100_000),
+        http2_stream_window_bytes: reader.bytes_within(&rows::HTTP2_STREAM_WINDOW_BYTES, WINDOW_BYTES),
+        http2_connection_window_bytes: reader.bytes_within(&rows::HTTP2_CONNECTION_WINDOW_BYTES, WINDOW_BYTES),
+        http2_resets_pending_max: reader.number(&rows::HTTP2_RESETS_PENDING_MAX, 1..=100_000),
+        // The drain timeout decides, when the server starts.
+        shutdown_timeout: ServerLimits::default().shutdown_timeout,
     }
 }
 
@@ -103,9 +116,13 @@ fn body_limits(reader: &mut Reader) -> BodyLimits {
     BodyLimits {
         wire_bytes_max: reader.bytes(&rows::HTTP_BODY_BYTES_MAX, 1 << 10),
         inflated_bytes_max: reader.bytes(&rows::HTTP_INFLATED_BYTES_MAX, 1 << 10),
+        encodings_max: reader.number(&rows::HTTP_ENCODINGS_MAX, 1..=8),
+        zstd_window_log_max: reader.bytes_within(&rows::HTTP_ZSTD_WINDOW_BYTES_MAX, 1 << 10..=128 << 20).ilog2(),
+        inline_bytes_max: reader.bytes(&rows::HTTP_INLINE_BYTES_MAX, 0),
+        work_max: reader.number_if_set(&rows::HTTP_WORK_MAX, 1..=1024).unwrap_or(0),
+        work_wait: reader.duration(&rows::HTTP_WORK_WAIT),
         timeout: reader.duration(&rows::HTTP_BODY_TIMEOUT),
         memory_wait: reader.duration(&rows::COLLECTOR_QUEUE_WAIT),
-        ..BodyLimits::default()
     }
 }
 

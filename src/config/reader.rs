@@ -99,6 +99,15 @@ impl Reader {
         self.read(variable, |text| at_least(text, least)).unwrap_or(least)
     }
 
+    /// A size within bounds.
+    pub(super) fn bytes_within(&mut self, variable: &Variable, range: RangeInclusive<u32>) -> u32 {
+        let parse = |text: &str| {
+            let bytes = u32::try_from(text::bytes(text)?).ok().filter(|bytes| range.contains(bytes));
+            bytes.ok_or_else(|| format!("is not from {} to {} bytes", range.start(), range.end()))
+        };
+        self.read(variable, parse).unwrap_or(*range.start())
+    }
+
     /// A size whose default is worked out by its user; `None` when not set.
     pub(super) fn bytes_if_set(&mut self, variable: &Variable, least: usize) -> Option<usize> {
         self.computed(variable, |text| at_least(text, least)).or_else(|| self.left_to_its_user(variable))

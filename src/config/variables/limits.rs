@@ -2,7 +2,7 @@
 
 use super::Effect::Used;
 use super::Kind::{Bytes, Duration, Number};
-use super::Preset::Text as Is;
+use super::Preset::{Computed, Text as Is};
 use super::TimeUnit::Milliseconds;
 
 super::variables! {
@@ -10,6 +10,16 @@ super::variables! {
         "largest request body on the wire";
     HTTP_INFLATED_BYTES_MAX: Bytes, Is("64MiB"), Used, ["HTTP_INFLATED_BYTES_MAX"], "zipkind.http.inflated-bytes-max",
         "largest request body after inflating all its encodings";
+    HTTP_ENCODINGS_MAX: Number, Is("2"), Used, ["HTTP_ENCODINGS_MAX"], "zipkind.http.encodings-max",
+        "most encodings of a body one upon the other, 1 to 8";
+    HTTP_ZSTD_WINDOW_BYTES_MAX: Bytes, Is("8MiB"), Used, ["HTTP_ZSTD_WINDOW_BYTES_MAX"], "zipkind.http.zstd-window-bytes-max",
+        "largest window a zstd body may ask for, rounded down to a power of two";
+    HTTP_INLINE_BYTES_MAX: Bytes, Is("256KiB"), Used, ["HTTP_INLINE_BYTES_MAX"], "zipkind.http.inline-bytes-max",
+        "larger bodies are inflated and decoded on threads for work";
+    HTTP_WORK_MAX: Number, Computed("one per processor, fewer when memory is short"), Used, ["HTTP_WORK_MAX"], "zipkind.http.work-max",
+        "most large bodies that are inflated or decoded at once, 1 to 1024";
+    HTTP_WORK_WAIT: Duration(Milliseconds), Is("10s"), Used, ["HTTP_WORK_WAIT"], "zipkind.http.work-wait",
+        "how long a large body waits for its turn";
     HTTP_HEAD_BYTES_MAX: Bytes, Is("64KiB"), Used, ["HTTP_HEAD_BYTES_MAX"], "zipkind.http.head-bytes-max",
         "largest request head";
     HTTP_HEAD_TIMEOUT: Duration(Milliseconds), Is("10s"), Used, ["HTTP_HEAD_TIMEOUT"], "zipkind.http.head-timeout",
@@ -22,6 +32,16 @@ super::variables! {
         "how long a client may leave an answer unread";
     HTTP_CONNECTIONS_MAX: Number, Is("10000"), Used, ["HTTP_CONNECTIONS_MAX"], "zipkind.http.connections-max",
         "most connections at once";
+    HTTP2_STREAMS_MAX: Number, Is("128"), Used, ["HTTP2_STREAMS_MAX"], "zipkind.http2.streams-max",
+        "most requests at once on one HTTP/2 connection";
+    HTTP2_STREAM_WINDOW_BYTES: Bytes, Is("128KiB"), Used, ["HTTP2_STREAM_WINDOW_BYTES"], "zipkind.http2.stream-window-bytes",
+        "most bytes an HTTP/2 client may send ahead for one request";
+    HTTP2_CONNECTION_WINDOW_BYTES: Bytes, Is("256KiB"), Used, ["HTTP2_CONNECTION_WINDOW_BYTES"], "zipkind.http2.connection-window-bytes",
+        "the same for all requests of a connection together";
+    HTTP2_RESETS_PENDING_MAX: Number, Is("20"), Used, ["HTTP2_RESETS_PENDING_MAX"], "zipkind.http2.resets-pending-max",
+        "most requests of a connection that were reset before they were looked at";
+    GRPC_MESSAGE_BYTES_MAX: Bytes, Is("10MiB"), Used, ["GRPC_MESSAGE_BYTES_MAX"], "zipkind.grpc.message-bytes-max",
+        "largest gRPC message after inflating";
     COLLECTOR_MESSAGE_SPANS_MAX: Number, Is("100000"), Used, ["COLLECTOR_MESSAGE_SPANS_MAX"], "zipkind.collector.message-spans-max",
         "most spans of one message";
     STORAGE_SERVICE_NAMES_MAX: Number, Is("10000"), Used, ["STORAGE_SERVICE_NAMES_MAX"], "zipkind.storage.service-names-max",
