@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { layOut, readTrace } from './build';
 import { closedRows, depthAtStart, describeClosed, placeOf, visibleRows } from './collapse';
 import type { Layout } from './layout';
-import { hex, largeTrace, randomOf, randomTrace, span } from './testing';
+import { cpuNowMs, hex, largeTrace, randomOf, randomTrace, span } from './testing';
 
 const layoutOf = (spans: Parameters<typeof readTrace>[0]): Layout => layOut(readTrace(spans), false).layout;
 const ALL = { root: -1, keep: undefined };
@@ -72,12 +72,12 @@ describe('a large trace', () => {
   });
 
   it('is opened and closed within a frame', () => {
-    const begin = performance.now();
+    const begin = cpuNowMs();
     for (let i = 0; i < 10; i++) {
       visibleRows(layout, closedRows(layout, { kind: 'these', ids: [] }), ALL);
       visibleRows(layout, closedRows(layout, { kind: 'allBut', ids: [] }), ALL);
     }
-    expect((performance.now() - begin) / 20).toBeLessThan(16);
+    expect((cpuNowMs() - begin) / 20).toBeLessThan(16);
   });
 });
 

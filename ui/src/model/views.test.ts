@@ -6,7 +6,7 @@ import { countLines, JsonLines } from './jsonLines';
 import { serviceMap } from './serviceMap';
 import type { Span } from './span';
 import { percentile, statistics, tagKeys } from './stats';
-import { deepTrace, largeTrace, randomTrace, span } from './testing';
+import { cpuNowMs, deepTrace, largeTrace, randomTrace, span } from './testing';
 import { niceTicks } from './ticks';
 
 const open = (spans: readonly Span[]) => {
@@ -114,12 +114,12 @@ describe('flame graph', () => {
   it('is laid out for 50,000 spans and 10,000 levels', () => {
     const large = open(largeTrace(50_000)).layout;
     const deep = open(deepTrace(10_000)).layout;
-    const begin = performance.now();
+    const begin = cpuNowMs();
     for (const layout of [large, deep]) {
       flameByTime(layout, layout.times);
       flameByPath(layout);
     }
-    expect(performance.now() - begin).toBeLessThan(2_000);
+    expect(cpuNowMs() - begin).toBeLessThan(2_000);
   });
 });
 
