@@ -27,10 +27,16 @@ const DISCARD_BYTES_MAX: usize = 20 << 20;
 const DISCARD_TIME_MAX: Duration = Duration::from_secs(5);
 /// What an inflated body grows by at most in one step.
 const STEP_BYTES_MAX: usize = 8 << 20;
+/// A body that says it is larger leaves the reserve of the memory budget to others.
+const SMALL_BYTES_MAX: usize = 128 << 10;
 /// A body that holds no more memory than this may come as slowly as its deadline allows.
-const SLOW_BYTES_MAX: usize = 64 << 10;
-/// A body that holds more must bring as much again in each of these spans of time while others wait for memory.
-const SLOW_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+const SLOW_BYTES_MAX: usize = 4 << 10;
+/// How often a body that holds more is looked at while others wait for memory.
+const PACE_INTERVAL: Duration = Duration::from_secs(1);
+/// The part of what it holds that it must have brought since the last look.
+const PACE_SHARE: usize = 4;
+/// No more than this is asked of a body, however much it holds.
+const PACE_BYTES_MAX: usize = 16 << 10;
 /// The least room of a first step.
 const STEP_BYTES_MIN: usize = 512;
 /// The least room for a body that comes in pieces.
@@ -111,19 +117,19 @@ impl BodyReader {
             return Err(BodyError::TooLarge);
         }
         let mut permit = self.budget.empty_permit();
-        if length_said.is_some_and(|length| length > SLOW_BYTES_MAX) {
+        if length_said.is_some_and(|length| length > SMALL_BYTES_MAX) {
             permit.leave_reserve_alone();
         }
         permit.grow(first.len(), self.limits.memory_wait).await?;
+        let mut pace = Pace::new();
         // Most bodies come in one piece, which is not copied.
-        let Some(mut piece) = next_piece(body).await? else {
+        let Some(mut piece) = self.next_piece_in_time(body, &permit, &mut pace).await? else {
             return Ok(ReceivedBody { bytes: first, permit });
         };
         let mut bytes = Vec::new();
         self.make_room(&mut bytes, &mut permit, first.len() + piece.len(), length_said).await?;
         bytes.extend_from_slice(&first);
         drop(first);
-        let mut pace = Pace::new();
         loop {
             let length = bytes.len() + piece.len();
             if length > self.limits.wire_bytes_max {
@@ -160,7 +166,7 @@ impl BodyReader {
             };
             pace.bytes += arrived.as_ref().map_or(0, Bytes::len);
             if Instant::now() >= pace.next_check {
-                let is_slow = pace.bytes < SLOW_BYTES_MAX;
+                let is_slow = pace.bytes < (permit.bytes() / PACE_SHARE).min(PACE_BYTES_MAX);
                 *pace = Pace::new();
                 if is_slow && self.budget.is_short() {
                     return Err(BodyError::TooSlow);
@@ -319,7 +325,7 @@ struct Pace {
 
 impl Pace {
     fn new() -> Self {
-        Self { next_check: Instant::now() + SLOW_CHECK_INTERVAL, bytes: 0 }
+        Self { next_check: Instant::now() + PACE_INTERVAL, bytes: 0 }
     }
 }
 

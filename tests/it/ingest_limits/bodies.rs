@@ -149,3 +149,31 @@ async fn promised_bytes_take_no_memory_and_stalled_ones_give_it_back_when_others
     drop(promised);
     server.until_memory_is_back().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_small_bodies_that_stall_do_not_keep_others_out() {
+    let server = start(BodyLimits::default(), 4 << 20);
+    let client = server.well_behaved_client();
+    let piece = vec![b'['; 20 << 10];
+    let mut attacks = Vec::new();
+    for number in 0..400 {
+        let mut stream = server.connect().await;
+        let length = if number % 2 == 0 {
+            "Content-Length: 30000\r\n\r\n"
+        } else {
+            "Transfer-Encoding: chunked\r\n\r\n7000\r\n"
+        };
+        write(&mut stream, &format!("POST /api/v2/spans HTTP/1.1\r\nHost: a\r\n{length}")).await;
+        stream.write_all(&piece).await.unwrap();
+        attacks.push(stream);
+    }
+    let cut = async {
+        while server.refused("too_slow") < 100 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), cut).await.expect("bodies that stall are cut");
+    client.was_served().await;
+    drop(attacks);
+    server.until_memory_is_back().await;
+}
