@@ -20,7 +20,11 @@ pub(super) async fn open(
     let options = config.options.clone();
     let backend: Arc<dyn StorageBackend> = match config.kind {
         StorageKind::Sqlite => Arc::new(open_sqlite(config, registry, clock).await?),
-        StorageKind::Mem => Arc::new(MemoryStorage::new(config.memory, options)),
+        StorageKind::Mem => {
+            let storage = MemoryStorage::new(config.memory, options);
+            storage.register(registry)?;
+            Arc::new(storage)
+        }
         StorageKind::None => Arc::new(NoneStorage),
     };
     Ok(wrapped(backend, config, StorageMetrics::register(registry)?))

@@ -8,6 +8,7 @@
 mod filter;
 mod index;
 mod links;
+mod metrics;
 mod names;
 mod prepare;
 mod segments;
@@ -19,8 +20,10 @@ mod walk;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use prometheus::Registry;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use self::metrics::MemoryCollector;
 use self::shared::Shared;
 use super::{
     Batch, Capabilities, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
@@ -82,6 +85,14 @@ impl MemoryStorage {
     #[must_use]
     pub fn stats(&self) -> MemoryStats {
         self.shared.stats()
+    }
+
+    /// Adds the store's figures to a registry.
+    ///
+    /// # Errors
+    /// When the registry has one of the names already.
+    pub fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        registry.register(Box::new(MemoryCollector::new(Arc::downgrade(&self.shared))?))
     }
 
     /// Runs a query that may take long on a thread that may block. A caller that goes away cancels its budget.

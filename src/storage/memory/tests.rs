@@ -104,6 +104,26 @@ async fn bytes_are_bounded_too() {
     assert_eq!(newest[0].get(0).unwrap().trace_id.low(), 10_000);
 }
 
+#[tokio::test]
+async fn metrics_tell_what_is_held_and_what_was_removed() {
+    let registry = Registry::new();
+    let store = small(3);
+    store.register(&registry).unwrap();
+    put(&store, spans(&[(1, 1, 10), (2, 1, 20), (2, 2, 21)])).await;
+    put(&store, spans(&[(3, 1, 30)])).await;
+    let value = |name: &str| {
+        let families = registry.gather();
+        let metric = families.iter().find(|family| family.name() == name).unwrap().get_metric()[0].clone();
+        metric.get_gauge().get_value() + metric.get_counter().get_value()
+    };
+    for _ in 0..2 {
+        assert_eq!((value("storage_memory_spans"), value("storage_memory_traces")), (3.0, 2.0));
+        assert_eq!(value("storage_memory_evicted_spans_total"), 1.0);
+    }
+    assert!(value("storage_memory_bytes") > 100.0);
+    assert!(store.register(&registry).is_err());
+}
+
 /// Traces that stay, spread thinly among many that go, must not hold the memory of those.
 #[tokio::test]
 async fn what_is_left_of_mostly_dead_segments_moves_together() {
