@@ -92,6 +92,7 @@ test('random searches survive being written and read', () => {
       lookback: random(2)
         ? { kind: 'step', step: steps[random(steps.length)] as keyof typeof lookbackSteps, endTs: 1 + random(1e9) }
         : { kind: 'range', startTs: 1 + random(1000), endTs: 2000 + random(1000) },
+      ...(random(2) && { order: 'longest' as const }),
       view: random(2) ? 'scatter' : 'list',
       sort: { key: random(2) ? 'errors' : 'start', descending: random(2) === 1 },
       services: random(2) ? [`s${random(9)}`, pick()] : [],

@@ -24,6 +24,9 @@ export type Lookback =
   | { readonly kind: 'range'; readonly startTs: number; readonly endTs: number }
   | { readonly kind: 'millis'; readonly millis: number; readonly endTs?: number };
 
+export const orders = ['longest', 'errors', 'spans'] as const;
+export type Order = (typeof orders)[number];
+
 export type SortKey = 'duration' | 'start' | 'spans' | 'errors';
 export interface Sort {
   readonly key: SortKey;
@@ -49,6 +52,8 @@ export interface SearchAddress {
   /** As typed, 1-10,000. */
   readonly limit?: string;
   readonly lookback?: Lookback;
+  /** Which traces are found first where more match than the limit; the newest when absent. Servers with summaries only. */
+  readonly order?: Order;
   readonly view: 'list' | 'scatter';
   readonly sort: Sort;
   /** Services that a shown trace must have: a filter of the results, not of the query. */
@@ -73,7 +78,7 @@ export const emptySearch: SearchAddress = {
 const names = ['serviceName', 'remoteServiceName', 'spanName', 'minDuration', 'maxDuration', 'limit'] as const;
 const known = new Set<string>([
   ...names,
-  ...['annotationQuery', 'lookback', 'startTs', 'endTs', 'millis', 'view', 'sort', 'svc', 'err', 'sel', 'g'],
+  ...['annotationQuery', 'lookback', 'startTs', 'endTs', 'millis', 'order', 'view', 'sort', 'svc', 'err', 'sel', 'g'],
 ]);
 
 /**
@@ -96,11 +101,13 @@ export function parseSearch(raw: RawSearch, autocompleteKeys: readonly string[] 
   if (texts.spanName?.toLowerCase() === 'all') delete texts.spanName;
   const lookback = parseLookback(raw);
   const brush = parseBrush(first(raw, 'sel'));
+  const order = orders.find((one) => one === first(raw, 'order'));
   const group = first(raw, 'g');
   return {
     ...texts,
     annotations: terms,
     ...(lookback && { lookback }),
+    ...(order && { order }),
     view: first(raw, 'view') === 'scatter' ? 'scatter' : 'list',
     sort: parseSort(first(raw, 'sort')),
     services: [...new Set(all(raw, 'svc').filter((name) => name !== ''))],
@@ -120,6 +127,7 @@ export function formatSearch(search: SearchAddress): Record<string, string | rea
   }
   if (search.annotations.length > 0) raw.annotationQuery = formatAnnotationQuery(search.annotations);
   if (search.lookback) Object.assign(raw, formatLookback(search.lookback));
+  if (search.order) raw.order = search.order;
   if (search.view !== 'list') raw.view = search.view;
   const { key, descending } = search.sort;
   if (key !== defaultSort.key || descending !== defaultSort.descending) raw.sort = `${descending ? '-' : ''}${key}`;

@@ -11,8 +11,7 @@ export function NotFound() {
   const path = useLocation({ select: (location) => location.pathname });
   return (
     <Page title={t('notFoundTitle')}>
-      <h1 className="visually-hidden">{t('notFoundTitle')}</h1>
-      <EmptyPanel title={t('notFoundTitle')} icon={<Compass aria-hidden="true" />}>
+      <EmptyPanel main title={t('notFoundTitle')} icon={<Compass aria-hidden="true" />}>
         <p className="muted">{t('notFoundText', { path: showInvisible(path) })}</p>
         <Link to="/" className="button primary">
           {t('backToSearch')}

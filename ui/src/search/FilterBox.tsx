@@ -24,10 +24,18 @@ export function FilterBox(props: {
   const [text, setText] = useState('');
   const [open, setOpen] = useState(false);
   const input = useRef<HTMLInputElement>(null);
+  const quiet = useRef(false);
   const { known, failed } = useKnownNames(search.serviceName, text);
   const suggestions = open ? suggest(text, known, search) : [];
   const filters = filtersOf(search);
 
+  /** Back to the input without suggestions, which would cover what is below the box. */
+  const rest = () => {
+    setOpen(false);
+    quiet.current = true;
+    input.current?.focus();
+    quiet.current = false;
+  };
   const write = (next: string) => {
     setText(next);
     setOpen(true);
@@ -41,7 +49,7 @@ export function FilterBox(props: {
       void navigate({ to: '/traces/$traceId', params: { traceId: suggestion.traceId } });
     } else {
       onChange(withFilter(search, suggestion.filter));
-      input.current?.focus();
+      rest();
     }
   };
   const edit = (filter: Filter) => {
@@ -80,7 +88,7 @@ export function FilterBox(props: {
           onEdit={() => edit(filter)}
           onRemove={() => {
             onChange(withoutFilter(search, filter));
-            input.current?.focus();
+            rest();
           }}
         />
       ))}
@@ -92,7 +100,7 @@ export function FilterBox(props: {
             data-search-box=""
             placeholder={filters.length === 0 ? t('filterPlaceholder') : t('filterMore')}
             onKeyDownCapture={onKeyDown}
-            onFocus={() => setOpen(true)}
+            onFocus={() => !quiet.current && setOpen(true)}
             onClick={() => setOpen(true)}
             onInput={() => setOpen(true)}
             autoCapitalize="none"
@@ -176,10 +184,10 @@ function Chip(props: {
         type="button"
         className={styles.chipText}
         onClick={props.onEdit}
-        aria-label={problem ? t('editFilterWrong', { name, problem: problemText(problem) }) : t('editFilter', { name })}
+        aria-description={problem ? problemText(problem) : t('editFilter')}
         title={problem && problemText(problem)}
       >
-        <span className={styles.chipKey}>{filterText(filter).label}</span>
+        <span className={styles.chipKey}>{t('chipKey', { key: filterText(filter).label })}</span>{' '}
         <PlainText text={filter.value} />
       </button>
       <button

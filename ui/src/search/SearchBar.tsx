@@ -1,11 +1,12 @@
 import { Play } from 'lucide-react';
 import { useId, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { SearchAddress } from '../address/search';
+import { orders, type SearchAddress } from '../address/search';
 import { useConfig } from '../api/config';
 import { showInvisible } from '../widgets/invisible';
 import { FilterBox } from './FilterBox';
 import { useFilterText } from './filterText';
+import { serverSummarises } from './query';
 import { defaultLookback, limitMax, problemsOf } from './request';
 import { SavedSearches } from './SavedSearches';
 import styles from './SearchBar.module.css';
@@ -62,6 +63,25 @@ export function SearchBar(props: { readonly search: SearchAddress; readonly onRu
             onKeyDown={(event) => event.key === 'Enter' && run()}
           />
         </span>
+        {serverSummarises() && (
+          <label className={styles.limit}>
+            <span>{t('order')}</span>
+            <select
+              className="field"
+              value={draft.order ?? ''}
+              onChange={({ target }) => {
+                const { order: _, ...rest } = draft;
+                const order = orders.find((one) => one === target.value);
+                setDraft(order ? { ...rest, order } : rest);
+              }}
+            >
+              <option value="">{t('orderNewest')}</option>
+              <option value="longest">{t('orderLongest')}</option>
+              <option value="errors">{t('orderErrors')}</option>
+              <option value="spans">{t('orderSpans')}</option>
+            </select>
+          </label>
+        )}
         {changed && <span className={styles.changed}>{t('draftChanged')}</span>}
         <span className={styles.tools}>
           <SavedSearches search={draft} onRun={props.onRun} />

@@ -49,11 +49,11 @@ export function SearchResults(props: ResultsProps) {
       </EmptyPanel>
     );
   }
-  if (query.data.length === 0) return <NoResults {...props} />;
-  return <Found {...props} traces={query.data} />;
+  if (query.data.traces.length === 0) return <NoResults {...props} />;
+  return <Content {...props} traces={query.data.traces} more={query.data.more} />;
 }
 
-function Found(props: ResultsProps & { readonly traces: readonly TraceSummary[] }) {
+function Content(props: ResultsProps & { readonly traces: readonly TraceSummary[]; readonly more: boolean }) {
   const { traces, search, request, onShow } = props;
   const { t } = useTranslation('search');
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
@@ -67,7 +67,7 @@ function Found(props: ResultsProps & { readonly traces: readonly TraceSummary[] 
     <>
       <div className={styles.head}>
         <Facts traces={traces} shown={shown} limit={request.limit} search={search} onShow={onShow}>
-          {traces.length >= request.limit && (
+          {props.more && (
             <RaiseLimit limit={request.limit} onRaise={(limit) => props.onRun({ ...search, limit: String(limit) })} />
           )}
         </Facts>

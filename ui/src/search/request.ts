@@ -1,6 +1,6 @@
 import { formatAnnotationQuery } from '../address/annotations';
 import { parseDuration } from '../address/duration';
-import { isLookbackStep, type Lookback, lookbackSteps, type SearchAddress } from '../address/search';
+import { isLookbackStep, type Lookback, lookbackSteps, type Order, type SearchAddress } from '../address/search';
 import type { ServerConfig } from '../api/config';
 
 export const limitMax = 10_000;
@@ -16,6 +16,8 @@ export interface SearchRequest {
   readonly endTs: number;
   readonly lookback: number;
   readonly limit: number;
+  /** What comes first, for servers with summaries. */
+  readonly order?: Order;
 }
 
 /** A part of a search that cannot be sent as it is. */
@@ -82,5 +84,6 @@ export function toRequest(search: SearchAddress, config: ServerConfig): SearchRe
     endTs,
     lookback: lookbackMs(search.lookback),
     limit: parseLimit(search.limit ?? '') ?? config.queryLimit,
+    ...(search.order && { order: search.order }),
   };
 }

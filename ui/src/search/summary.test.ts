@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { summarise } from './summary';
+import { parseSummaries, summarise } from './summary';
 
 test('a trace is reduced to what the list shows', () => {
   const [summary] = summarise([
@@ -43,4 +43,16 @@ test('without a root the extent of the spans counts, and without times nothing b
   expect(rootless).toMatchObject({ startUs: 100, durationUs: 400, services: [] });
   expect(rootless?.root).toBeUndefined();
   expect(timeless).toMatchObject({ startUs: 0, durationUs: 0, services: [{ name: '__proto__', spanCount: 1 }] });
+});
+
+test('summaries of the server are read strictly', () => {
+  const one = { traceId: 'a', startUs: 1, durationUs: 2, spanCount: 1, errorCount: 0, services: [] };
+  expect(parseSummaries({ summaries: [one], nextCursor: '1.5.1', complete: true })).toEqual({
+    traces: [one],
+    more: true,
+  });
+  expect(parseSummaries({ summaries: [], complete: true })).toEqual({ traces: [], more: false });
+  for (const wrong of [null, {}, { summaries: {} }, { summaries: [{ ...one, startUs: '1' }] }, { summaries: [null] }]) {
+    expect(parseSummaries(wrong)).toBeUndefined();
+  }
 });

@@ -23,6 +23,25 @@ export interface TraceSummary {
   readonly services: readonly ServiceSummary[];
 }
 
+/** Reads the answer of `GET /api/ext/v1/summaries`; undefined when it has another shape. */
+export function parseSummaries(data: unknown): { traces: TraceSummary[]; more: boolean } | undefined {
+  const { summaries, nextCursor } = (data ?? {}) as { summaries?: unknown; nextCursor?: unknown };
+  if (!Array.isArray(summaries) || !(summaries as unknown[]).every(isSummary)) return undefined;
+  return { traces: summaries as TraceSummary[], more: nextCursor !== undefined };
+}
+
+function isSummary(value: unknown): value is TraceSummary {
+  const one = (value ?? {}) as Record<keyof TraceSummary, unknown>;
+  const numbers = [one.startUs, one.durationUs, one.spanCount, one.errorCount];
+  return (
+    typeof one.traceId === 'string' &&
+    numbers.every((number) => typeof number === 'number') &&
+    (one.root === undefined || typeof one.root === 'object') &&
+    Array.isArray(one.services) &&
+    (one.services as unknown[]).every((service) => typeof (service as ServiceSummary | null)?.name === 'string')
+  );
+}
+
 /** Reduces traces as `GET /traces` answers them. Traces without any time keep start 0. */
 export function summarise(traces: readonly (readonly JsonSpan[])[]): TraceSummary[] {
   return traces.filter((spans) => spans.length > 0).map(summariseTrace);

@@ -47,13 +47,15 @@ export function LoadingPanel(props: {
 /** A region without content: says what was looked for and what to try. */
 export function EmptyPanel(props: {
   readonly title: string;
+  /** The title is the page's heading. */
+  readonly main?: boolean;
   readonly children?: ReactNode;
   readonly icon?: ReactNode;
 }) {
   return (
     <div className={styles.panel} role="status">
       <span className={styles.icon}>{props.icon ?? <Inbox aria-hidden="true" />}</span>
-      <p className={styles.title}>{props.title}</p>
+      {props.main ? <h1 className={styles.title}>{props.title}</h1> : <p className={styles.title}>{props.title}</p>}
       {props.children}
     </div>
   );
