@@ -15,12 +15,12 @@ pub(crate) fn seconds(pids: &[u32]) -> f64 {
     pids.iter().filter_map(|pid| stat(*pid)).sum()
 }
 
-/// Waits until the processes use less than 2 % of a core over half a second, at most a minute.
+/// Waits until the processes use at most 4 % of a core over half a second, at most ten seconds: a JVM is never quite idle.
 pub(crate) fn settle(pids: &[u32]) {
-    for _ in 0..120 {
+    for _ in 0..20 {
         let before = seconds(pids);
         std::thread::sleep(Duration::from_millis(500));
-        if seconds(pids) - before <= 0.01 {
+        if seconds(pids) - before <= 0.02 {
             return;
         }
     }

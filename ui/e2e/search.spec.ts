@@ -34,6 +34,7 @@ test.describe('filters find what they say', () => {
     const service = newService('typed');
     await store(server, { service, name: 'first op' }, { service, name: 'second op' });
     await page.goto(server.ui(''));
+    await expect(filters(page)).toBeVisible();
     await page.keyboard.press('/');
     await expect(filters(page)).toBeFocused();
     await page.keyboard.type(service);
