@@ -1,6 +1,6 @@
 //! The suite every backend must pass: what the storage traits promise, case by case.
 //!
-//! ```ignore
+//! ```text
 //! mod conformance {
 //!     storage_conformance_suite!(|options| async move { MemoryStorage::new(MemoryConfig::default(), options) });
 //! }
