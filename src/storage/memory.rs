@@ -1,21 +1,11 @@
 //! The in-memory store (`STORAGE_TYPE=mem`): zipkin's semantics, bounded by spans and by bytes.
-
 //!
-//! Records lie in large segments, a trace is a short list of their places. Traces are found by id, by buckets of time, and
-//! past a small filter of everything they can be asked for. A query takes the lock for some ten microseconds at a time
-//! and goes by the number of the last write it may see, so that it neither holds writers up nor sees half a batch.
+//! All of it is one [`index`](super::index). A query takes the lock for some ten microseconds at a time and goes by the number
+//! of the last write it may see, so that it neither holds writers up nor sees half a batch.
 
-mod filter;
-mod index;
 mod links;
 mod metrics;
-mod names;
-mod prepare;
-mod segments;
 mod shared;
-mod times;
-mod trace;
-mod walk;
 
 use std::sync::Arc;
 

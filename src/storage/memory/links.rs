@@ -13,11 +13,11 @@ use hashbrown::HashTable;
 use parking_lot::Mutex;
 
 use super::NAME;
-use super::index::{group_bounds, group_of};
 use super::shared::Shared;
-use super::times::{bucket_of, first_ms_of};
-use super::walk::{Candidate, Probe, Walk};
 use crate::model::{DependencyLink, DependencyLinker, group_by_millisecond};
+use crate::storage::index::times::{bucket_of, first_ms_of};
+use crate::storage::index::walk::{Candidate, Probe, Walk};
+use crate::storage::index::{group_bounds, group_of};
 use crate::storage::{QueryBudget, StorageError};
 
 /// Groups that are kept; beyond it all are forgotten and made again when asked for.

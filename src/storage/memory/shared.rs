@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use parking_lot::RwLock;
 
-use super::index::Index;
 use super::links::LinkCache;
-use super::names::sorted;
-use super::prepare::{Hashes, Prepared};
-use super::walk::{Candidate, Probe, Walk};
 use super::{MemoryConfig, MemoryStats, NAME};
 use crate::model::{QueryRequest, SpanBatch, TraceId, group_by_millisecond, search};
+use crate::storage::index::names::sorted;
+use crate::storage::index::prepare::{Hashes, Prepared};
+use crate::storage::index::walk::{Candidate, Probe, Walk};
+use crate::storage::index::{Index, Limits};
 use crate::storage::{QueryBudget, StorageError, StorageOptions};
 
 /// Candidates asked for at once: at first as many as the limit, then more and more, up to this.
@@ -29,7 +29,8 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(config: MemoryConfig, options: StorageOptions) -> Self {
-        let index = RwLock::new(Index::new(config, &options));
+        let index =
+            RwLock::new(Index::new(Limits { spans_max: config.spans_max, bytes_max: config.bytes_max }, &options));
         Self { config, options, hashes: Hashes::default(), index, links: LinkCache::default() }
     }
 

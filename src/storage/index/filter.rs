@@ -2,7 +2,7 @@
 
 /// What a text was found as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Term {
+pub(in crate::storage) enum Term {
     Service,
     RemoteService,
     SpanName,
@@ -27,18 +27,18 @@ type Line = [u64; 8];
 
 /// The terms of one trace, by hash.
 #[derive(Debug, Default)]
-pub(super) struct Filter {
+pub(in crate::storage) struct Filter {
     lines: Vec<Line>,
 }
 
 impl Filter {
     /// Bytes on the heap.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::storage) fn bytes(&self) -> usize {
         self.lines.capacity() * size_of::<Line>()
     }
 
     /// Whether a trace of so many spans has outgrown the filter, so that it should be made anew with [`Self::grown`].
-    pub(super) fn is_outgrown(&self, spans: usize) -> bool {
+    pub(in crate::storage) fn is_outgrown(&self, spans: usize) -> bool {
         match self.lines.len() {
             0 => true,
             1 => spans > FIRST_SPANS,
@@ -47,7 +47,7 @@ impl Filter {
     }
 
     /// An empty filter of the next size.
-    pub(super) fn grown(&self) -> Self {
+    pub(in crate::storage) fn grown(&self) -> Self {
         let lines = if self.lines.is_empty() { 1 } else { self.lines.len() * GROWTH };
         let mut grown = Vec::new();
         grown.reserve_exact(lines);
@@ -55,7 +55,7 @@ impl Filter {
         Self { lines: grown }
     }
 
-    pub(super) fn insert(&mut self, hash: u64) {
+    pub(in crate::storage) fn insert(&mut self, hash: u64) {
         let Some(line) = self.line(hash) else { return };
         for bit in bits(hash) {
             self.lines[line][(bit / 64) as usize] |= 1 << (bit % 64);
@@ -63,7 +63,7 @@ impl Filter {
     }
 
     /// False: the term is surely not there.
-    pub(super) fn may_contain(&self, hash: u64) -> bool {
+    pub(in crate::storage) fn may_contain(&self, hash: u64) -> bool {
         let Some(line) = self.line(hash) else { return false };
         bits(hash).all(|bit| self.lines[line][(bit / 64) as usize] & (1 << (bit % 64)) != 0)
     }

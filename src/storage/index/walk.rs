@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::Index;
 use super::filter::Term;
-use super::index::Index;
 use super::prepare::Hashes;
 use super::times::bucket_of;
 use super::trace::{Trace, duration_code};
@@ -14,7 +14,7 @@ const VISIT_TRACES: usize = 2_048;
 
 /// What a trace must have to be worth reading. Lets traces pass that have not, never keeps one back that has.
 #[derive(Debug)]
-pub(super) struct Probe<'q> {
+pub(in crate::storage) struct Probe<'q> {
     service: Option<&'q str>,
     terms: Vec<u64>,
     shortest: u16,
@@ -22,11 +22,11 @@ pub(super) struct Probe<'q> {
 
 impl<'q> Probe<'q> {
     /// Lets every trace pass.
-    pub(super) fn any() -> Self {
+    pub(in crate::storage) fn any() -> Self {
         Self { service: None, terms: Vec::new(), shortest: 0 }
     }
 
-    pub(super) fn new(request: &'q QueryRequest, hashes: &Hashes) -> Self {
+    pub(in crate::storage) fn new(request: &'q QueryRequest, hashes: &Hashes) -> Self {
         let named = [
             (Term::Service, &request.service_name),
             (Term::RemoteService, &request.remote_service_name),
@@ -64,18 +64,18 @@ impl<'q> Probe<'q> {
 
 /// A trace to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Candidate {
+pub(in crate::storage) struct Candidate {
     /// Its latest millisecond inside the window.
-    pub(super) time_ms: i64,
-    pub(super) low: u64,
+    pub(in crate::storage) time_ms: i64,
+    pub(in crate::storage) low: u64,
     /// Index of the trace; another trace may have taken the place meanwhile.
-    pub(super) at: u32,
+    pub(in crate::storage) at: u32,
 }
 
 /// A walk through the traces of a window. It sees the writes up to the one it started with and none of the later ones,
 /// so no batch is seen in part although the lock is let go between visits.
 #[derive(Debug)]
-pub(super) struct Walk<'q> {
+pub(in crate::storage) struct Walk<'q> {
     probe: Probe<'q>,
     from_ms: i64,
     to_ms: i64,
@@ -91,7 +91,7 @@ pub(super) struct Walk<'q> {
 }
 
 impl<'q> Walk<'q> {
-    pub(super) fn new(probe: Probe<'q>, from_ms: i64, to_ms: i64, write: u64) -> Self {
+    pub(in crate::storage) fn new(probe: Probe<'q>, from_ms: i64, to_ms: i64, write: u64) -> Self {
         Self {
             probe,
             from_ms,
@@ -106,26 +106,32 @@ impl<'q> Walk<'q> {
     }
 
     /// Walks on through the part of the window between two milliseconds (those of whole buckets) only.
-    pub(super) fn enter(&mut self, from_ms: i64, to_ms: i64) {
+    pub(in crate::storage) fn enter(&mut self, from_ms: i64, to_ms: i64) {
         self.last = bucket_of(from_ms.max(self.from_ms));
         self.next = Some(bucket_of(to_ms.min(self.to_ms)));
     }
 
     /// The latest millisecond inside the window of a trace, for traces that reach beyond it.
-    pub(super) fn latest_of(&mut self, index: &Index, at: u32) -> Option<i64> {
+    pub(in crate::storage) fn latest_of(&mut self, index: &Index, at: u32) -> Option<i64> {
         let trace = &index.traces[at as usize];
         let search = || index.latest_within(trace, self.from_ms, self.to_ms, self.write);
         *self.latest.entry((at, trace.low)).or_insert_with(search)
     }
 
     /// True when all candidates were given out.
-    pub(super) fn is_over(&self) -> bool {
+    pub(in crate::storage) fn is_over(&self) -> bool {
         self.next.is_none() && self.rest.is_empty()
     }
 
     /// Appends further candidates, newest first (on ties the highest low trace id), until there are `wanted` or the visit
     /// has been long enough.
-    pub(super) fn visit(&mut self, index: &Index, hashes: &Hashes, wanted: usize, out: &mut Vec<Candidate>) {
+    pub(in crate::storage) fn visit(
+        &mut self,
+        index: &Index,
+        hashes: &Hashes,
+        wanted: usize,
+        out: &mut Vec<Candidate>,
+    ) {
         let Ok(service) = self.probe.resolve(index, hashes) else {
             self.next = None;
             self.rest.clear();

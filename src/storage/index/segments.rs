@@ -18,7 +18,7 @@ struct Segment {
 /// All segments. Records are appended to the last one, the tail, and never moved except when what is left of a mostly
 /// dead segment is copied to the tail.
 #[derive(Debug, Default)]
-pub(super) struct Segments {
+pub(in crate::storage) struct Segments {
     segments: Vec<Segment>,
     free: Vec<u32>,
     tail: Option<u32>,
@@ -27,18 +27,18 @@ pub(super) struct Segments {
 
 impl Segments {
     /// Bytes of memory held.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::storage) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Bytes that records of so many bytes will take, about.
-    pub(super) fn bytes_for(&self, record_bytes: usize) -> usize {
+    pub(in crate::storage) fn bytes_for(&self, record_bytes: usize) -> usize {
         let tail = self.tail.map_or(SEGMENT_BYTES, |tail| self.segments[tail as usize].records.record_bytes());
         record_bytes.saturating_sub(SEGMENT_BYTES.saturating_sub(tail)).next_multiple_of(SEGMENT_BYTES)
     }
 
     /// Appends a record; gives its segment and its place there.
-    pub(super) fn push(&mut self, record: &[u8]) -> (u32, u32) {
+    pub(in crate::storage) fn push(&mut self, record: &[u8]) -> (u32, u32) {
         let at = self.tail_for(record.len());
         let segment = &mut self.segments[at as usize];
         let place = segment.records.len() as u32;
@@ -49,12 +49,12 @@ impl Segments {
         (at, place)
     }
 
-    pub(super) fn record(&self, slot: Slot) -> &[u8] {
+    pub(in crate::storage) fn record(&self, slot: Slot) -> &[u8] {
         self.segments.get(slot.segment as usize).map_or(&[], |segment| segment.records.record(slot.place as usize))
     }
 
     /// Lets go of a record. Records elsewhere stay where they are.
-    pub(super) fn forget(&mut self, slot: Slot) {
+    pub(in crate::storage) fn forget(&mut self, slot: Slot) {
         let segment = &mut self.segments[slot.segment as usize];
         segment.live -= 1;
         if segment.live == 0 && self.tail != Some(slot.segment) {
@@ -63,13 +63,13 @@ impl Segments {
     }
 
     /// Whether more than half of a segment is dead, so that the rest should be pushed again.
-    pub(super) fn is_mostly_dead(&self, at: u32) -> bool {
+    pub(in crate::storage) fn is_mostly_dead(&self, at: u32) -> bool {
         let segment = &self.segments[at as usize];
         segment.live > 0 && self.tail != Some(at) && (segment.live as usize) < segment.records.len() / 2
     }
 
     /// Takes a segment out, so that its living records can be pushed again.
-    pub(super) fn take(&mut self, at: u32) -> SpanBatch {
+    pub(in crate::storage) fn take(&mut self, at: u32) -> SpanBatch {
         let records = std::mem::take(&mut self.segments[at as usize].records);
         self.bytes -= records.memory_bytes();
         self.segments[at as usize].live = 0;

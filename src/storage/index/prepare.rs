@@ -12,28 +12,28 @@ use crate::model::{SpanBatch, SpanRef};
 
 /// The store's hash functions; random, so that no sender can make texts collide.
 #[derive(Debug, Default)]
-pub(super) struct Hashes {
+pub(in crate::storage) struct Hashes {
     state: RandomState,
 }
 
 impl Hashes {
-    pub(super) fn low(&self, low: u64) -> u64 {
+    pub(in crate::storage) fn low(&self, low: u64) -> u64 {
         self.state.hash_one(low)
     }
 
-    pub(super) fn record(&self, record: &[u8]) -> u32 {
+    pub(in crate::storage) fn record(&self, record: &[u8]) -> u32 {
         self.state.hash_one(record) as u32
     }
 
-    pub(super) fn name<'a>(&self, text: &'a str) -> Name<'a> {
+    pub(in crate::storage) fn name<'a>(&self, text: &'a str) -> Name<'a> {
         Name { text, hash: self.state.hash_one(text) }
     }
 
-    pub(super) fn term(&self, term: Term, text: &str) -> u64 {
+    pub(in crate::storage) fn term(&self, term: Term, text: &str) -> u64 {
         self.derived(term, self.state.hash_one(text))
     }
 
-    pub(super) fn tag(&self, key: &str, value: &str) -> u64 {
+    pub(in crate::storage) fn tag(&self, key: &str, value: &str) -> u64 {
         self.derived(Term::Tag, self.state.hash_one((key, value)))
     }
 
@@ -42,7 +42,7 @@ impl Hashes {
     }
 
     /// Every term that a span can be found by.
-    pub(super) fn terms(&self, span: &SpanRef<'_>, mut emit: impl FnMut(u64)) {
+    pub(in crate::storage) fn terms(&self, span: &SpanRef<'_>, mut emit: impl FnMut(u64)) {
         let named = [
             (Term::Service, span.local_service_name()),
             (Term::RemoteService, span.remote_service_name()),
@@ -61,35 +61,35 @@ impl Hashes {
 
 /// A span, read and hashed.
 #[derive(Debug)]
-pub(super) struct PreparedSpan<'a> {
-    pub(super) record: &'a [u8],
-    pub(super) hash: u32,
-    pub(super) low: u64,
-    pub(super) low_hash: u64,
-    pub(super) time_ms: i64,
-    pub(super) duration: u16,
-    pub(super) service: Option<Name<'a>>,
-    pub(super) remote_service: Option<Name<'a>>,
-    pub(super) name: Option<Name<'a>>,
+pub(in crate::storage) struct PreparedSpan<'a> {
+    pub(in crate::storage) record: &'a [u8],
+    pub(in crate::storage) hash: u32,
+    pub(in crate::storage) low: u64,
+    pub(in crate::storage) low_hash: u64,
+    pub(in crate::storage) time_ms: i64,
+    pub(in crate::storage) duration: u16,
+    pub(in crate::storage) service: Option<Name<'a>>,
+    pub(in crate::storage) remote_service: Option<Name<'a>>,
+    pub(in crate::storage) name: Option<Name<'a>>,
     /// Its part of [`Prepared::terms`].
-    pub(super) terms: Range<usize>,
+    pub(in crate::storage) terms: Range<usize>,
     /// Its part of [`Prepared::values`].
-    pub(super) values: Range<usize>,
+    pub(in crate::storage) values: Range<usize>,
 }
 
 /// The spans of a batch, ready to be stored.
 #[derive(Debug, Default)]
-pub(super) struct Prepared<'a> {
-    pub(super) spans: Vec<PreparedSpan<'a>>,
-    pub(super) terms: Vec<u64>,
+pub(in crate::storage) struct Prepared<'a> {
+    pub(in crate::storage) spans: Vec<PreparedSpan<'a>>,
+    pub(in crate::storage) terms: Vec<u64>,
     /// Values of autocomplete keys: index of the key, value.
-    pub(super) values: Vec<(usize, Name<'a>)>,
-    pub(super) record_bytes: usize,
+    pub(in crate::storage) values: Vec<(usize, Name<'a>)>,
+    pub(in crate::storage) record_bytes: usize,
 }
 
 impl<'a> Prepared<'a> {
     /// Prepares a batch. Without search only what finds a trace by its id.
-    pub(super) fn new(
+    pub(in crate::storage) fn new(
         batch: &'a SpanBatch,
         hashes: &Hashes,
         search_enabled: bool,
@@ -136,7 +136,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// Keeps the newest spans of a batch that is larger than the store.
-    pub(super) fn keep_newest(&mut self, spans_max: usize, bytes_max: usize) {
+    pub(in crate::storage) fn keep_newest(&mut self, spans_max: usize, bytes_max: usize) {
         if self.spans.len() <= spans_max && self.record_bytes <= bytes_max {
             return;
         }

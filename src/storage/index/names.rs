@@ -6,15 +6,15 @@ use crate::model::cmp_utf16;
 use crate::storage::StorageOptions;
 
 /// Stands for spans without a local service.
-pub(super) const NO_SERVICE: u32 = 0;
+pub(in crate::storage) const NO_SERVICE: u32 = 0;
 /// What a name costs beside its text, about.
 const NAME_BYTES: usize = 48;
 
 /// A text and its hash (all hashes come from one place, [`super::prepare::Hashes`]).
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Name<'a> {
-    pub(super) text: &'a str,
-    pub(super) hash: u64,
+pub(in crate::storage) struct Name<'a> {
+    pub(in crate::storage) text: &'a str,
+    pub(in crate::storage) hash: u64,
 }
 
 /// Distinct texts, up to a limit.
@@ -55,7 +55,7 @@ struct Service {
 
 /// Everything that is listed.
 #[derive(Debug)]
-pub(super) struct Names {
+pub(in crate::storage) struct Names {
     services_max: usize,
     names_max: usize,
     services: Vec<Service>,
@@ -70,7 +70,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn new(options: &StorageOptions) -> Self {
+    pub(in crate::storage) fn new(options: &StorageOptions) -> Self {
         Self {
             services_max: options.service_names_max,
             names_max: options.names_per_service_max,
@@ -85,23 +85,23 @@ impl Names {
     }
 
     /// Bytes of memory held, about.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::storage) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// How often a name was not listed because of a limit.
-    pub(super) fn left_out(&self) -> u64 {
+    pub(in crate::storage) fn left_out(&self) -> u64 {
         self.left_out
     }
 
     /// The service of that name, if it has traces.
-    pub(super) fn find(&self, name: Name<'_>) -> Option<u32> {
+    pub(in crate::storage) fn find(&self, name: Name<'_>) -> Option<u32> {
         let found = self.by_name.find(name.hash, |&at| *self.services[at as usize].name == *name.text);
         found.copied()
     }
 
     /// The service of that name, new if need be; a trace must be counted for it next.
-    pub(super) fn find_or_add(&mut self, name: Name<'_>) -> u32 {
+    pub(in crate::storage) fn find_or_add(&mut self, name: Name<'_>) -> u32 {
         if let Some(at) = self.find(name) {
             return at;
         }
@@ -124,12 +124,12 @@ impl Names {
     }
 
     /// A trace has its first span of the service.
-    pub(super) fn count_trace(&mut self, at: u32) {
+    pub(in crate::storage) fn count_trace(&mut self, at: u32) {
         self.services[at as usize].traces += 1;
     }
 
     /// A trace with the service is gone; without traces its names go too.
-    pub(super) fn forget_trace(&mut self, at: u32) {
+    pub(in crate::storage) fn forget_trace(&mut self, at: u32) {
         let service = &mut self.services[at as usize];
         service.traces -= 1;
         if service.traces > 0 {
@@ -145,7 +145,7 @@ impl Names {
     }
 
     /// Notes a span of the service.
-    pub(super) fn note(&mut self, at: u32, span_name: Option<Name<'_>>, remote_name: Option<Name<'_>>) {
+    pub(in crate::storage) fn note(&mut self, at: u32, span_name: Option<Name<'_>>, remote_name: Option<Name<'_>>) {
         let service = &mut self.services[at as usize];
         if !service.is_listed {
             if self.listed >= self.services_max {
@@ -167,7 +167,7 @@ impl Names {
     }
 
     /// Notes a value of the configured key `key`.
-    pub(super) fn note_value(&mut self, key: usize, value: Name<'_>) {
+    pub(in crate::storage) fn note_value(&mut self, key: usize, value: Name<'_>) {
         // Values are kept for good, so they are bounded like the longest list there is.
         match self.autocomplete[key].insert(value, self.services_max) {
             Ok(bytes) => self.bytes += bytes,
@@ -175,26 +175,26 @@ impl Names {
         }
     }
 
-    pub(super) fn service_names(&self) -> Vec<String> {
+    pub(in crate::storage) fn service_names(&self) -> Vec<String> {
         let listed = self.services.iter().filter(|service| service.is_listed);
         listed.map(|service| service.name.to_string()).collect()
     }
 
-    pub(super) fn span_names(&self, service: Name<'_>) -> Vec<String> {
+    pub(in crate::storage) fn span_names(&self, service: Name<'_>) -> Vec<String> {
         self.find(service).map(|at| self.services[at as usize].span_names.to_vec()).unwrap_or_default()
     }
 
-    pub(super) fn remote_names(&self, service: Name<'_>) -> Vec<String> {
+    pub(in crate::storage) fn remote_names(&self, service: Name<'_>) -> Vec<String> {
         self.find(service).map(|at| self.services[at as usize].remote_names.to_vec()).unwrap_or_default()
     }
 
-    pub(super) fn values(&self, key: usize) -> Vec<String> {
+    pub(in crate::storage) fn values(&self, key: usize) -> Vec<String> {
         self.autocomplete.get(key).map(NameSet::to_vec).unwrap_or_default()
     }
 }
 
 /// The order of answers; sorting is done outside the lock.
-pub(super) fn sorted(mut names: Vec<String>) -> Vec<String> {
+pub(in crate::storage) fn sorted(mut names: Vec<String>) -> Vec<String> {
     names.sort_unstable_by(|a, b| cmp_utf16(a, b));
     names
 }

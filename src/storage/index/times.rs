@@ -13,12 +13,12 @@ const SWEEP_MIN: u32 = 64;
 const BUCKET_BYTES: usize = 96;
 
 /// The bucket of a millisecond.
-pub(super) fn bucket_of(time_ms: i64) -> i64 {
+pub(in crate::storage) fn bucket_of(time_ms: i64) -> i64 {
     time_ms >> BUCKET_SHIFT
 }
 
 /// The first millisecond of a bucket.
-pub(super) fn first_ms_of(bucket: i64) -> i64 {
+pub(in crate::storage) fn first_ms_of(bucket: i64) -> i64 {
     bucket << BUCKET_SHIFT
 }
 
@@ -38,7 +38,7 @@ type Victim = Reverse<(i64, u64, u32)>;
 
 /// Buckets of 128 ms, made when needed.
 #[derive(Debug, Default)]
-pub(super) struct Times {
+pub(in crate::storage) struct Times {
     buckets: BTreeMap<i64, Bucket>,
     entries: usize,
     /// No bucket above has a list of victims.
@@ -47,23 +47,23 @@ pub(super) struct Times {
 
 impl Times {
     /// Bytes of memory held, about.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::storage) fn bytes(&self) -> usize {
         self.buckets.len() * BUCKET_BYTES + self.entries * size_of::<u32>() * 2
     }
 
     /// The lowest bucket that may have traces.
-    pub(super) fn lowest(&self) -> Option<i64> {
+    pub(in crate::storage) fn lowest(&self) -> Option<i64> {
         self.buckets.first_key_value().map(|(bucket, _)| *bucket)
     }
 
     /// The highest bucket between two that may have traces, and them.
-    pub(super) fn highest_between(&self, from: i64, to: i64) -> Option<(i64, &[u32])> {
+    pub(in crate::storage) fn highest_between(&self, from: i64, to: i64) -> Option<(i64, &[u32])> {
         let (bucket, traces) = if from > to { None } else { self.buckets.range(from..=to).next_back() }?;
         Some((*bucket, &traces.traces))
     }
 
     /// Names a trace in a bucket.
-    pub(super) fn add(&mut self, bucket: i64, at: u32, traces: &[Trace]) {
+    pub(in crate::storage) fn add(&mut self, bucket: i64, at: u32, traces: &[Trace]) {
         let entry = self.buckets.entry(bucket).or_default();
         entry.traces.push(at);
         self.entries += 1;
@@ -83,7 +83,7 @@ impl Times {
     }
 
     /// A trace has a new earliest millisecond.
-    pub(super) fn earlier(&mut self, time_ms: i64, low: u64, at: u32) {
+    pub(in crate::storage) fn earlier(&mut self, time_ms: i64, low: u64, at: u32) {
         let bucket = bucket_of(time_ms);
         if self.victims_to.is_none_or(|highest| bucket > highest) {
             return;
@@ -94,7 +94,7 @@ impl Times {
     }
 
     /// The trace that owns the oldest span (on ties that of the lowest id), to be removed now.
-    pub(super) fn take_oldest(&mut self, traces: &[Trace]) -> Option<u32> {
+    pub(in crate::storage) fn take_oldest(&mut self, traces: &[Trace]) -> Option<u32> {
         loop {
             let mut lowest = self.buckets.first_entry()?;
             let (number, bucket) = (*lowest.key(), lowest.get_mut());

@@ -9,31 +9,31 @@ const FEW: usize = 64;
 
 /// Where the record of a span lies.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Slot {
-    pub(super) segment: u32,
-    pub(super) place: u32,
+pub(in crate::storage) struct Slot {
+    pub(in crate::storage) segment: u32,
+    pub(in crate::storage) place: u32,
     /// Hash of the record.
-    pub(super) hash: u32,
+    pub(in crate::storage) hash: u32,
     /// Number of the write that brought it, counted from the trace's first.
-    pub(super) write: u32,
+    pub(in crate::storage) write: u32,
 }
 
 /// All spans of one low 64-bit trace id. Without spans the entry is free.
 #[derive(Debug, Default)]
-pub(super) struct Trace {
-    pub(super) low: u64,
+pub(in crate::storage) struct Trace {
+    pub(in crate::storage) low: u64,
     /// Numbers of the first and the last write that brought a span.
-    pub(super) first_write: u64,
-    pub(super) last_write: u64,
+    pub(in crate::storage) first_write: u64,
+    pub(in crate::storage) last_write: u64,
     /// Earliest and latest millisecond of its spans; 0 stands for no timestamp.
-    pub(super) min_ms: i64,
-    pub(super) max_ms: i64,
+    pub(in crate::storage) min_ms: i64,
+    pub(in crate::storage) max_ms: i64,
     /// Buckets of the time index that it was put into last.
-    pub(super) recent_buckets: [i64; 2],
+    pub(in crate::storage) recent_buckets: [i64; 2],
     /// Longest duration of its spans, as [`duration_code`].
-    pub(super) longest: u16,
-    pub(super) services: Services,
-    pub(super) filter: Filter,
+    pub(in crate::storage) longest: u16,
+    pub(in crate::storage) services: Services,
+    pub(in crate::storage) filter: Filter,
     /// Spans as they arrived.
     slots: Vec<Slot>,
     /// Indexes of `slots` by hash, for traces with more than a few.
@@ -42,7 +42,7 @@ pub(super) struct Trace {
 
 impl Trace {
     /// A trace whose first span comes with that write.
-    pub(super) fn new(low: u64, write: u64, time_ms: i64) -> Self {
+    pub(in crate::storage) fn new(low: u64, write: u64, time_ms: i64) -> Self {
         Self {
             low,
             first_write: write,
@@ -53,22 +53,22 @@ impl Trace {
         }
     }
 
-    pub(super) fn slots(&self) -> &[Slot] {
+    pub(in crate::storage) fn slots(&self) -> &[Slot] {
         &self.slots
     }
 
-    pub(super) fn is_free(&self) -> bool {
+    pub(in crate::storage) fn is_free(&self) -> bool {
         self.slots.is_empty()
     }
 
     /// Bytes on the heap.
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(in crate::storage) fn heap_bytes(&self) -> usize {
         let index = self.by_hash.as_ref().map_or(0, |index| index.allocation_size());
         self.slots.capacity() * size_of::<Slot>() + index + self.services.heap_bytes() + self.filter.bytes()
     }
 
     /// The slot with that hash that `is_it` says yes to.
-    pub(super) fn find(&self, hash: u32, mut is_it: impl FnMut(Slot) -> bool) -> Option<usize> {
+    pub(in crate::storage) fn find(&self, hash: u32, mut is_it: impl FnMut(Slot) -> bool) -> Option<usize> {
         match &self.by_hash {
             None => self.slots.iter().position(|slot| slot.hash == hash && is_it(*slot)),
             Some(index) => {
@@ -81,7 +81,7 @@ impl Trace {
         }
     }
 
-    pub(super) fn push(&mut self, segment: u32, place: u32, hash: u32, write: u64) {
+    pub(in crate::storage) fn push(&mut self, segment: u32, place: u32, hash: u32, write: u64) {
         self.last_write = write;
         let write = u32::try_from(write - self.first_write).unwrap_or(u32::MAX);
         let at = self.slots.len() as u32;
@@ -108,14 +108,14 @@ impl Trace {
     }
 
     /// Tells that the record of a slot lies elsewhere now.
-    pub(super) fn moved(&mut self, at: usize, segment: u32, place: u32) {
+    pub(in crate::storage) fn moved(&mut self, at: usize, segment: u32, place: u32) {
         let slot = &mut self.slots[at];
         slot.segment = segment;
         slot.place = place;
     }
 
     /// The slots that writes up to `write` brought.
-    pub(super) fn slots_before(&self, write: u64) -> impl Iterator<Item = Slot> {
+    pub(in crate::storage) fn slots_before(&self, write: u64) -> impl Iterator<Item = Slot> {
         let all = self.last_write <= write;
         // Writes only grow, so the slots that count are the first ones.
         let from = self.first_write;
@@ -130,14 +130,14 @@ fn spread(hash: u32) -> u64 {
 
 /// The services of a trace, with the longest duration each recorded.
 #[derive(Debug, Default)]
-pub(super) struct Services {
+pub(in crate::storage) struct Services {
     few: Vec<(u32, u16)>,
     many: Option<Box<HashMap<u32, u16>>>,
 }
 
 impl Services {
     /// Notes a span of the service; true when it is its first here.
-    pub(super) fn note(&mut self, service: u32, duration: u16) -> bool {
+    pub(in crate::storage) fn note(&mut self, service: u32, duration: u16) -> bool {
         if let Some(many) = &mut self.many {
             let mut is_first = false;
             let longest = many.entry(service).or_insert_with(|| {
@@ -162,14 +162,14 @@ impl Services {
     }
 
     /// The longest duration that a service recorded, if it is here at all.
-    pub(super) fn longest(&self, service: u32) -> Option<u16> {
+    pub(in crate::storage) fn longest(&self, service: u32) -> Option<u16> {
         match &self.many {
             Some(many) => many.get(&service).copied(),
             None => self.few.iter().find(|known| known.0 == service).map(|known| known.1),
         }
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = u32> {
+    pub(in crate::storage) fn ids(&self) -> impl Iterator<Item = u32> {
         let many = self.many.iter().flat_map(|many| many.keys().copied());
         self.few.iter().map(|known| known.0).chain(many)
     }
@@ -181,7 +181,7 @@ impl Services {
 }
 
 /// A duration in 16 bits: never falls when durations grow, exact up to 1023 µs, then to a thousandth.
-pub(super) fn duration_code(duration_us: Option<i64>) -> u16 {
+pub(in crate::storage) fn duration_code(duration_us: Option<i64>) -> u16 {
     let duration = duration_us.unwrap_or(0).max(0) as u64;
     let shift = (u64::BITS - duration.leading_zeros()).saturating_sub(10);
     (shift * 512) as u16 + (duration >> shift) as u16

@@ -1,16 +1,27 @@
-//! The spans and everything that finds them: what the lock guards.
+//! Spans in memory and everything that finds them: the whole of the memory store, the newest part of others.
+//!
+//! Records lie in large segments, a trace is a short list of their places. Traces are found by id, by buckets of time, and
+//! past a small filter of everything they can be asked for. The owner guards an [`Index`] with a lock; a query takes the lock
+//! for some ten microseconds at a time and goes by the number of the last write it may see.
+
+mod filter;
+pub(super) mod names;
+pub(super) mod prepare;
+mod segments;
+pub(super) mod times;
+mod trace;
+pub(super) mod walk;
 
 use std::collections::BTreeMap;
 
 use hashbrown::HashTable;
 
-use super::MemoryConfig;
-use super::filter::Filter;
-use super::names::{NO_SERVICE, Names};
-use super::prepare::{Hashes, Prepared, PreparedSpan};
-use super::segments::Segments;
-use super::times::{Times, bucket_of, first_ms_of};
-use super::trace::Trace;
+use self::filter::Filter;
+use self::names::{NO_SERVICE, Names};
+use self::prepare::{Hashes, Prepared, PreparedSpan};
+use self::segments::Segments;
+use self::times::{Times, bucket_of, first_ms_of};
+use self::trace::Trace;
 use crate::model::{SpanBatch, SpanRef};
 use crate::storage::StorageOptions;
 
@@ -22,37 +33,44 @@ const GROUPS_MAX: usize = 100_000;
 const SPAN_BYTES: usize = 64;
 
 /// The link group of a millisecond.
-pub(super) fn group_of(time_ms: i64) -> i64 {
+pub(in crate::storage) fn group_of(time_ms: i64) -> i64 {
     time_ms >> GROUP_SHIFT
 }
 
 /// The first and the last millisecond of a group.
-pub(super) fn group_bounds(group: i64) -> (i64, i64) {
+pub(in crate::storage) fn group_bounds(group: i64) -> (i64, i64) {
     (group << GROUP_SHIFT, (group << GROUP_SHIFT) | ((1 << GROUP_SHIFT) - 1))
+}
+
+/// How much is kept; beyond it the oldest traces go.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::storage) struct Limits {
+    pub(in crate::storage) spans_max: usize,
+    pub(in crate::storage) bytes_max: usize,
 }
 
 /// What was removed to make room.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Evicted {
-    pub(super) traces: u64,
-    pub(super) spans: u64,
+pub(in crate::storage) struct Evicted {
+    pub(in crate::storage) traces: u64,
+    pub(in crate::storage) spans: u64,
 }
 
 #[derive(Debug)]
-pub(super) struct Index {
-    config: MemoryConfig,
+pub(in crate::storage) struct Index {
+    limits: Limits,
     search_enabled: bool,
     /// Number of the last write; each batch is one.
     writes: u64,
     spans: usize,
-    pub(super) segments: Segments,
-    pub(super) traces: Vec<Trace>,
+    pub(in crate::storage) segments: Segments,
+    pub(in crate::storage) traces: Vec<Trace>,
     free: Vec<u32>,
     /// Low trace ids with the index in `traces`.
     by_low: HashTable<(u64, u32)>,
     traces_heap_bytes: usize,
-    pub(super) times: Times,
-    pub(super) names: Names,
+    pub(in crate::storage) times: Times,
+    pub(in crate::storage) names: Names,
     /// The last write that changed a trace whose latest span is in the group.
     group_changes: BTreeMap<i64, u64>,
     /// The same for groups that are not listed.
@@ -63,9 +81,9 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn new(config: MemoryConfig, options: &StorageOptions) -> Self {
+    pub(in crate::storage) fn new(limits: Limits, options: &StorageOptions) -> Self {
         Self {
-            config,
+            limits,
             search_enabled: options.search_enabled,
             writes: 0,
             spans: 0,
@@ -84,24 +102,24 @@ impl Index {
     }
 
     /// Number of the last write: a reader that goes by it sees later ones not at all, however often it takes the lock.
-    pub(super) fn writes(&self) -> u64 {
+    pub(in crate::storage) fn writes(&self) -> u64 {
         self.writes
     }
 
-    pub(super) fn spans(&self) -> usize {
+    pub(in crate::storage) fn spans(&self) -> usize {
         self.spans
     }
 
-    pub(super) fn trace_count(&self) -> usize {
+    pub(in crate::storage) fn trace_count(&self) -> usize {
         self.traces.len() - self.free.len()
     }
 
-    pub(super) fn evicted(&self) -> Evicted {
+    pub(in crate::storage) fn evicted(&self) -> Evicted {
         self.evicted
     }
 
     /// Bytes of memory held, about.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::storage) fn bytes(&self) -> usize {
         self.segments.bytes()
             + self.traces.capacity() * size_of::<Trace>()
             + self.by_low.allocation_size()
@@ -111,7 +129,7 @@ impl Index {
     }
 
     /// Stores a batch as one write.
-    pub(super) fn insert(&mut self, prepared: &Prepared<'_>, hashes: &Hashes) {
+    pub(in crate::storage) fn insert(&mut self, prepared: &Prepared<'_>, hashes: &Hashes) {
         self.make_room(prepared.spans.len(), prepared.record_bytes, hashes);
         self.writes += 1;
         for span in &prepared.spans {
@@ -180,7 +198,7 @@ impl Index {
     }
 
     /// The trace of that id.
-    pub(super) fn find(&self, low: u64, low_hash: u64) -> Option<u32> {
+    pub(in crate::storage) fn find(&self, low: u64, low_hash: u64) -> Option<u32> {
         self.by_low.find(low_hash, |known| known.0 == low).map(|known| known.1)
     }
 
@@ -188,8 +206,8 @@ impl Index {
     /// the batch count. The same for bytes, of which a sixteenth stays free for tables that grow at once.
     fn make_room(&mut self, spans: usize, record_bytes: usize, hashes: &Hashes) {
         let bytes = self.segments.bytes_for(record_bytes) + spans * SPAN_BYTES;
-        let bytes_max = self.config.bytes_max - self.config.bytes_max / 16;
-        while self.spans + spans > self.config.spans_max || self.bytes() + bytes > bytes_max {
+        let bytes_max = self.limits.bytes_max - self.limits.bytes_max / 16;
+        while self.spans + spans > self.limits.spans_max || self.bytes() + bytes > bytes_max {
             let Some(at) = self.times.take_oldest(&self.traces) else { return };
             self.evict(at, hashes);
         }
@@ -251,12 +269,12 @@ impl Index {
     }
 
     /// The last write that changed what the traces of a group link.
-    pub(super) fn last_change_of(&self, group: i64) -> u64 {
+    pub(in crate::storage) fn last_change_of(&self, group: i64) -> u64 {
         self.group_changes.get(&group).copied().unwrap_or(self.other_groups_changed)
     }
 
     /// Copies the spans that writes up to `write` brought, as they arrived.
-    pub(super) fn copy(&self, trace: &Trace, write: u64) -> SpanBatch {
+    pub(in crate::storage) fn copy(&self, trace: &Trace, write: u64) -> SpanBatch {
         let bytes = trace.slots_before(write).map(|slot| self.segments.record(slot).len()).sum();
         let mut spans = SpanBatch::with_capacity(trace.slots().len(), bytes);
         trace.slots_before(write).for_each(|slot| spans.push_record(self.segments.record(slot)));
@@ -264,7 +282,7 @@ impl Index {
     }
 
     /// The latest millisecond in `from..=to` of the spans that writes up to `write` brought.
-    pub(super) fn latest_within(&self, trace: &Trace, from: i64, to: i64, write: u64) -> Option<i64> {
+    pub(in crate::storage) fn latest_within(&self, trace: &Trace, from: i64, to: i64, write: u64) -> Option<i64> {
         if trace.last_write <= write && trace.max_ms <= to {
             return (trace.max_ms >= from).then_some(trace.max_ms);
         }
