@@ -11,6 +11,7 @@ mod ingest_faults;
 mod ingest_limits;
 mod lifecycle;
 mod otlp_ports;
+mod packaging;
 mod readme;
 mod recorded;
 mod support;
