@@ -11,6 +11,7 @@ mod otlp_ports;
 mod probe;
 mod routes;
 mod signals;
+mod sockets;
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use prometheus::Registry;
+use sd_notify::NotifyState;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -31,8 +33,9 @@ use crate::ingest::{Collector, MemoryBudget};
 use crate::storage::StorageBackend;
 use crate::telemetry::{Clock, SystemClock, log, process};
 use crate::web::limits::ServerLimits;
-use crate::web::server::{ServeReport, ServerMetrics, bind, serve};
+use crate::web::server::{ServeReport, ServerMetrics, serve};
 use background::Background;
+use sockets::HandedOver;
 
 /// Share of the drain timeout that requests under way get at most; the lanes get what is left of it.
 const REQUESTS_SHARE: f64 = 0.5;
@@ -45,6 +48,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Why it did not start.
 pub fn run_until_signal(config: Config) -> anyhow::Result<Ending> {
     log::init(&config.log)?;
+    let given = sockets::handed_over(&config)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = config.server.worker_threads {
         runtime.worker_threads(threads);
@@ -54,7 +58,8 @@ pub fn run_until_signal(config: Config) -> anyhow::Result<Ending> {
         let signal = signals::first()?;
         log_configuration(&config);
         open_files::raise_limit(config.limits.connections_max);
-        let server = Server::start(config).await?;
+        let server = Server::start_on(config, given).await?;
+        tell_manager(NotifyState::Ready);
         Ok(server.run_until(signal).await)
     });
     // What still runs in threads for blocking work has missed its deadline: the process does not wait for it.
@@ -76,10 +81,13 @@ impl Server {
     /// # Errors
     /// Why it cannot: the port is taken, the store does not open.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        Self::start_on(config, HandedOver::default()).await
+    }
+
+    async fn start_on(config: Config, mut given: HandedOver) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let address = listening_address(&config.server);
-        let listener = bind(address).with_context(|| format!("cannot listen on {address}"))?;
-        let address = listener.local_addr()?;
+        let main = sockets::main(&config.server, &mut given)?;
+        let address = main.first().context("there is no socket to listen on")?.local_addr()?;
         let registry = Registry::new();
         process::register(&registry)?;
         let storage = backends::open(&config.storage, &registry, Arc::clone(&clock)).await?;
@@ -96,8 +104,7 @@ impl Server {
             draining: shutdown.clone(),
         };
         let doors = routes::all(parts)?;
-        let mut listeners = otlp_ports::open(&config, doors.otlp_http, doors.otlp_grpc)?;
-        listeners.push((listener, doors.main));
+        let listeners = sockets::with_routes(&config, main, &mut given, doors)?;
         let drain_timeout = config.server.drain_timeout;
         let limits = ServerLimits { shutdown_timeout: drain_timeout.mul_f64(REQUESTS_SHARE), ..config.limits };
         let metrics = ServerMetrics::register(&registry)?;
@@ -132,7 +139,15 @@ impl Server {
             ended = &mut self.serving => return ending(ended),
         }
         signals::exit_at_next();
+        tell_manager(NotifyState::Stopping);
         self.stop().await
+    }
+}
+
+/// Tells the service manager, where there is one that wants to know (`NOTIFY_SOCKET`).
+fn tell_manager(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        warn!(%error, "the service manager could not be told");
     }
 }
 

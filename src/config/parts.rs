@@ -35,6 +35,8 @@ pub struct ServerConfig {
     pub port: u16,
     /// How long the end waits for requests under way and waiting spans.
     pub drain_timeout: Duration,
+    /// Names of the sockets that are handed over (`LISTEN_FDNAMES`), in their order.
+    pub listen_fd_names: Vec<String>,
     /// Threads that serve requests; `None` for one per processor.
     pub worker_threads: Option<usize>,
 }
@@ -137,6 +139,12 @@ fn server(reader: &mut Reader) -> ServerConfig {
             }
         }),
         drain_timeout: reader.duration(&rows::SERVER_DRAIN_TIMEOUT),
+        listen_fd_names: {
+            // The number itself is read by the library that takes the sockets.
+            let _: Option<u16> = reader.number_if_set(&rows::LISTEN_FDS, 0..=1024);
+            let names = reader.text(&rows::LISTEN_FDNAMES).unwrap_or_default();
+            names.split(':').map(str::to_owned).collect()
+        },
         worker_threads: reader.number_if_set(&rows::SERVER_WORKER_THREADS, 1..=1024),
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use futures_util::FutureExt as _;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -39,6 +39,9 @@ use watch::{Verdict, Watch, WatchedBody, WatchedStream};
 const BACKLOG: i32 = 4_096;
 /// Pause after an error of accept that is ours (out of file descriptors, out of memory), so that it does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a quiet HTTP/1 connection is kept when the server ends: a request that is on its way then is still answered, and
+/// its client learns from the answer that the connection ends. HTTP/2 has a message for that.
+const FAREWELL: Duration = Duration::from_millis(500);
 /// How long a connection that was asked to end may take.
 const CLOSE_GRACE: Duration = Duration::from_secs(5);
 
@@ -188,7 +191,7 @@ impl Server {
         let io = TokioIo::new(WatchedStream::new(stream, Arc::clone(&watch)));
         let service = service_fn(|request| self.answer(router.clone(), request, &watch));
         let mut connection = pin!(self.http.serve_connection(io, service));
-        let mut shutdown = pin!(self.shutdown.cancelled());
+        let mut shutdown = pin!(self.time_to_end(&watch));
         let mut cut = pin!(self.cut.cancelled());
         let mut alarm = pin!(tokio::time::sleep_until(Instant::now() + self.limits.head_timeout));
         let mut ending = false;
@@ -220,6 +223,14 @@ impl Server {
         }
     }
 
+    /// Waits until the server ends and this connection may be told.
+    async fn time_to_end(&self, watch: &Watch) {
+        self.shutdown.cancelled().await;
+        if !watch.is_http2() {
+            tokio::time::sleep(FAREWELL.min(self.limits.shutdown_timeout / 2)).await;
+        }
+    }
+
     /// Calls the router. A handler that panics answers 500 and its connection lives on.
     fn answer(
         &self,
@@ -229,9 +240,10 @@ impl Server {
     ) -> impl Future<Output = Result<Response<WatchedBody>, Infallible>> + Send + use<> {
         let under_way = Watch::begin_request(watch);
         let panics = self.metrics.panics.clone();
+        let (shutdown, version) = (self.shutdown.clone(), request.version());
         async move {
             let call = AssertUnwindSafe(async move { router.call(request.map(Body::new)).await }).catch_unwind();
-            let response = match call.await {
+            let mut response = match call.await {
                 Ok(Ok(response)) => response,
                 Ok(Err(never)) => match never {},
                 Err(_) => {
@@ -239,6 +251,9 @@ impl Server {
                     internal_error()
                 }
             };
+            if shutdown.is_cancelled() && version < Version::HTTP_2 {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             Ok(response.map(|body| WatchedBody::new(body, under_way)))
         }
     }

@@ -17,6 +17,10 @@ super::variables! {
         "IP address to listen on";
     SERVER_DRAIN_TIMEOUT: Duration(Seconds), Is("10s"), Used, ["SERVER_DRAIN_TIMEOUT"], "zipkind.server.drain-timeout",
         "how long the end of the process waits for requests under way and for waiting spans to be stored";
+    LISTEN_FDS: Number, Computed("none"), Used, ["LISTEN_FDS"], "",
+        "how many listening sockets are handed over, as systemd does (with LISTEN_PID); they take the place of QUERY_PORT and the OTLP ports";
+    LISTEN_FDNAMES: Text, Unset, Used, ["LISTEN_FDNAMES"], "",
+        "their names with colons between: `otlp-http` and `otlp-grpc` are the OTLP ports; without such a name the port decides, and any other is for everything";
     SERVER_WORKER_THREADS: Number, Computed("one per processor"), Used, ["SERVER_WORKER_THREADS"], "zipkind.server.worker-threads",
         "threads that serve requests, 1 to 1024";
     LOG_FORMAT: Choice("text, json"), Is("text"), Used, ["LOG_FORMAT"], "zipkind.log.format",

@@ -103,7 +103,7 @@ impl Watch {
     }
 
     /// True once the whole HTTP/2 preface is there; frames that are no requests follow each other as they like then.
-    fn is_http2(&self) -> bool {
+    pub(super) fn is_http2(&self) -> bool {
         self.preface_matched.load(Relaxed) as usize == PREFACE_START.len()
             && self.bytes_read.load(Relaxed) >= PREFACE_BYTES
     }

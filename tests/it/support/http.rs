@@ -58,6 +58,11 @@ impl Request {
         head + "\r\n"
     }
 
+    /// Sends it whole.
+    pub(crate) fn write_to(&self, address: SocketAddr, stream: &mut TcpStream) -> io::Result<()> {
+        stream.write_all(&[self.head(address).into_bytes(), self.wire_body()].concat())
+    }
+
     fn wire_body(&self) -> Vec<u8> {
         let body = self.body.clone().unwrap_or_default();
         if !self.chunked {
@@ -109,7 +114,8 @@ pub(crate) fn send(address: SocketAddr, request: &Request) -> io::Result<Respons
     read_response(&mut BufReader::new(stream), request.method == "HEAD")
 }
 
-fn read_response(reader: &mut impl BufRead, head_only: bool) -> io::Result<Response> {
+/// Reads one answer; more may follow on the connection.
+pub(crate) fn read_response(reader: &mut impl BufRead, head_only: bool) -> io::Result<Response> {
     let status_line = read_line(reader)?;
     let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
     let status: u16 = status.ok_or_else(|| io::Error::other(format!("no status line: {status_line:?}")))?;
