@@ -24,6 +24,7 @@ use crate::api::ApiConfig;
 use crate::ingest::IngestConfig;
 use crate::query::QueryConfig;
 use crate::telemetry::log::LogConfig;
+use crate::telemetry::self_tracing::SelfTracingConfig;
 use crate::transport::grpc::GrpcCollectorConfig;
 use crate::transport::http::HttpCollectorConfig;
 use crate::transport::otlp::OtlpConfig;
@@ -39,6 +40,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Logs.
     pub log: LogConfig,
+    /// Spans of own calls.
+    pub self_tracing: SelfTracingConfig,
     /// Where spans rest.
     pub storage: StorageConfig,
     /// The buffer.

@@ -10,6 +10,7 @@ mod open_files;
 mod otlp_ports;
 mod probe;
 mod routes;
+mod self_tracing;
 mod signals;
 mod sockets;
 
@@ -31,10 +32,11 @@ pub use probe::ask_for_health;
 use crate::config::{Config, ServerConfig};
 use crate::ingest::{Collector, MemoryBudget};
 use crate::storage::StorageBackend;
-use crate::telemetry::{Clock, SystemClock, log, process};
+use crate::telemetry::{Clock, CollectorMetrics, SystemClock, log, process};
 use crate::web::limits::ServerLimits;
 use crate::web::server::{ServeReport, ServerMetrics, serve};
 use background::Background;
+use self_tracing::{Reporting, SelfTracing};
 use sockets::HandedOver;
 
 /// Share of the drain timeout that requests under way get at most; the lanes get what is left of it.
@@ -90,9 +92,13 @@ impl Server {
         let address = main.first().context("there is no socket to listen on")?.local_addr()?;
         let registry = Registry::new();
         process::register(&registry)?;
-        let storage = backends::open(&config.storage, &registry, Arc::clone(&clock)).await?;
+        let storage =
+            backends::open(&config.storage, &registry, Arc::clone(&clock), config.self_tracing.enabled).await?;
         let budget = MemoryBudget::new(config.ingest_memory_bytes);
         let collector = Collector::start(&config.ingest, Arc::clone(&storage), &registry, budget.clone())?;
+        let metrics = CollectorMetrics::register(&registry)?;
+        let reporting = Reporting { collector: &collector, budget: &budget, metrics: &metrics };
+        let self_tracing = self_tracing::start(&config.self_tracing, &reporting)?;
         let shutdown = CancellationToken::new();
         let parts = routes::Parts {
             config: &config,
@@ -100,6 +106,8 @@ impl Server {
             collector: collector.clone(),
             budget,
             registry: &registry,
+            metrics,
+            tracer: self_tracing.as_ref().map(SelfTracing::tracer),
             clock,
             draining: shutdown.clone(),
         };
@@ -111,6 +119,7 @@ impl Server {
         let running = Running {
             background: background::start(Arc::clone(&storage), config.storage.maintain_interval),
             collector,
+            self_tracing,
             storage,
             drain_timeout,
         };
@@ -154,6 +163,7 @@ fn tell_manager(state: NotifyState<'_>) {
 /// What has to be ended, in the order of its fields.
 struct Running {
     background: Background,
+    self_tracing: Option<SelfTracing>,
     collector: Collector,
     storage: Arc<dyn StorageBackend>,
     drain_timeout: Duration,
@@ -174,6 +184,9 @@ impl Running {
             None => serving.await,
         };
         let connections_cut = served.map_or(0, |report| report.connections_cut);
+        if let Some(self_tracing) = self.self_tracing {
+            self_tracing.stop(deadline.saturating_duration_since(Instant::now()) / 2).await;
+        }
         let drained = self.collector.drain(deadline.saturating_duration_since(Instant::now())).await;
         let storage_closed = tokio::time::timeout(CLOSE_TIMEOUT, self.storage.close()).await.is_ok();
         Ending { connections_cut, spans_lost: drained.lost, storage_closed }

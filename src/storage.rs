@@ -15,6 +15,7 @@ mod retry;
 mod scripted;
 mod sqlite;
 mod timeout;
+mod traced;
 mod types;
 
 use async_trait::async_trait;
@@ -26,6 +27,7 @@ pub use none::NoneStorage;
 pub use retry::{Retry, RetryConfig};
 pub use sqlite::{SqliteConfig, SqliteMetrics, SqliteStorage, Synchronous};
 pub use timeout::{Timeout, TimeoutConfig};
+pub use traced::Traced;
 pub use types::{Batch, Capabilities, QueryBudget, SourcePosition, StorageOptions, Stored};
 
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};

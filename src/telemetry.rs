@@ -6,6 +6,7 @@ pub mod exposition;
 mod health;
 pub mod log;
 pub mod process;
+pub mod self_tracing;
 
 pub use clock::{Clock, SystemClock};
 pub use collector::{CollectorMetrics, TransportMetrics};

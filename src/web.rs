@@ -9,4 +9,5 @@ pub mod inflate;
 pub mod limits;
 pub mod path;
 pub mod request_metrics;
+pub mod self_tracing;
 pub mod server;

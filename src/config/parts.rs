@@ -1,6 +1,7 @@
 //! Fills each part's struct from the rows of the table.
 
 mod reading;
+mod self_tracing;
 mod storage;
 
 use std::net::{IpAddr, SocketAddr};
@@ -53,6 +54,7 @@ impl ServerConfig {
 pub(super) fn read(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<String>) -> Config {
     let server = server(reader);
     let log = log(reader, notes);
+    let self_tracing = self_tracing::self_tracing(reader);
     let storage = storage::storage(reader, env, notes);
     let query = reading::query(reader, &storage.options);
     let api = reading::api(reader);
@@ -62,6 +64,7 @@ pub(super) fn read(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<Str
     Config {
         server,
         log,
+        self_tracing,
         storage,
         ingest,
         ingest_memory_bytes,

@@ -7,7 +7,7 @@ use prometheus::Registry;
 
 use crate::config::{StorageConfig, StorageKind};
 use crate::storage::{
-    MemoryStorage, Metered, NoneStorage, Retry, SqliteStorage, StorageBackend, StorageMetrics, Timeout,
+    MemoryStorage, Metered, NoneStorage, Retry, SqliteStorage, StorageBackend, StorageMetrics, Timeout, Traced,
 };
 use crate::telemetry::Clock;
 
@@ -16,6 +16,7 @@ pub(super) async fn open(
     config: &StorageConfig,
     registry: &Registry,
     clock: Arc<dyn Clock>,
+    self_tracing: bool,
 ) -> anyhow::Result<Arc<dyn StorageBackend>> {
     let options = config.options.clone();
     let backend: Arc<dyn StorageBackend> = match config.kind {
@@ -27,7 +28,8 @@ pub(super) async fn open(
         }
         StorageKind::None => Arc::new(NoneStorage),
     };
-    Ok(wrapped(backend, config, StorageMetrics::register(registry)?))
+    let backend = wrapped(backend, config, StorageMetrics::register(registry)?);
+    Ok(if self_tracing { Arc::new(Traced::new(backend)) } else { backend })
 }
 
 /// Each try is measured and limited; a write is tried again within the time its sender waits.

@@ -11,11 +11,13 @@ use crate::config::Config;
 use crate::ingest::{Collector, MemoryBudget};
 use crate::query::QueryService;
 use crate::storage::StorageBackend;
+use crate::telemetry::self_tracing::SelfTracer;
 use crate::telemetry::{Clock, CollectorMetrics};
 use crate::transport;
 use crate::web::body::BodyReader;
 use crate::web::edge::edge;
 use crate::web::request_metrics::RequestMetrics;
+use crate::web::self_tracing::trace_requests;
 
 /// What routes are made of.
 pub(super) struct Parts<'a> {
@@ -24,6 +26,8 @@ pub(super) struct Parts<'a> {
     pub(super) collector: Collector,
     pub(super) budget: MemoryBudget,
     pub(super) registry: &'a Registry,
+    pub(super) metrics: CollectorMetrics,
+    pub(super) tracer: Option<SelfTracer>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) draining: CancellationToken,
 }
@@ -50,7 +54,7 @@ pub(super) fn all(parts: Parts<'_>) -> anyhow::Result<Doors> {
         clock: parts.clock,
         draining: parts.draining,
     });
-    let metrics = CollectorMetrics::register(parts.registry)?;
+    let metrics = parts.metrics;
     // Zipkin shows gRPC's counters whether or not anything is received by it.
     let _zeros = metrics.transport("grpc");
     let bodies = BodyReader::register(config.body, parts.budget, parts.registry)?;
@@ -60,8 +64,12 @@ pub(super) fn all(parts: Parts<'_>) -> anyhow::Result<Doors> {
     let http = transport::http::routes(collector, &config.http_collector, &metrics, bodies);
     let requests = RequestMetrics::register(parts.registry)?;
     let door = |routes: Router| edge(routes, config.edge.clone(), requests.clone());
+    let mut own = api::routes(state).merge(http);
+    if let Some(tracer) = parts.tracer {
+        own = trace_requests(own, tracer);
+    }
     Ok(Doors {
-        main: door(api::routes(state).merge(http).merge(otlp_http.clone()).merge(grpc.clone())),
+        main: door(own.merge(otlp_http.clone()).merge(grpc.clone())),
         otlp_http: door(otlp_http),
         otlp_grpc: door(grpc),
     })

@@ -10,6 +10,7 @@ use http::{StatusCode, Version};
 use crate::ingest::{Collector, MemoryPermit, SubmitError};
 use crate::model::SpanBatch;
 use crate::telemetry::TransportMetrics;
+use crate::telemetry::self_tracing::traced;
 use crate::web::body::{BodyError, BodyReader, ReceivedBody};
 
 /// What senders are told to wait when the server has no memory for their message.
@@ -100,7 +101,8 @@ impl Intake {
 
     /// Waits until the spans are stored, or in a lane where senders are answered then.
     pub(super) async fn submit<E>(&self, spans: SpanBatch, permit: MemoryPermit) -> Result<(), IntakeError<E>> {
-        self.collector.submit(&self.metrics, spans, permit).await.map_err(IntakeError::Submit)
+        let submitted = self.collector.submit(&self.metrics, spans, permit);
+        traced("accept-spans", submitted).await.map_err(IntakeError::Submit)
     }
 
     /// Counts a message that was read off the wire.

@@ -15,4 +15,5 @@ mod otlp_ports;
 mod packaging;
 mod readme;
 mod recorded;
+mod self_tracing;
 mod support;

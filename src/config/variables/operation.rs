@@ -1,11 +1,10 @@
 //! Server, logs and self tracing.
 
 use super::Effect::{Mapped, Nothing, Used};
-use super::Kind::{Choice, Duration, Flag, List, Number, Secret, Text};
+use super::Kind::{Choice, Duration, Flag, List, Number, Secret, Text, Url};
 use super::Preset::{Computed, Text as Is, Unset};
 use super::TimeUnit::Seconds;
 
-const NO_SELF_TRACING: super::Effect = Nothing("this version does not trace itself");
 const NO_TLS: super::Effect = Nothing("this version serves no TLS: put a proxy before it");
 const FIXED_COMPRESSION: super::Effect = Nothing("zipkin's defaults are built in");
 const NO_EUREKA: super::Effect = Nothing("this version does not register with Eureka");
@@ -41,14 +40,20 @@ super::variables! {
         "media types that are compressed";
     COMPRESSION_MIN_BYTES: super::Kind::Bytes, Is("2048"), FIXED_COMPRESSION, [], "server.compression.min-response-size",
         "smallest answer that is compressed";
-    SELF_TRACING_ENABLED: Flag, Is("false"), NO_SELF_TRACING, ["SELF_TRACING_ENABLED"], "zipkin.self-tracing.enabled",
-        "trace own API calls";
-    SELF_TRACING_SAMPLE_RATE: Number, Is("1.0"), NO_SELF_TRACING, ["SELF_TRACING_SAMPLE_RATE"], "zipkin.self-tracing.sample-rate",
-        "share of own calls that are traced";
-    SELF_TRACING_TRACES_PER_SECOND: Number, Is("1"), NO_SELF_TRACING, ["SELF_TRACING_TRACES_PER_SECOND"], "zipkin.self-tracing.traces-per-second",
+    SELF_TRACING_ENABLED: Flag, Is("false"), Used, ["SELF_TRACING_ENABLED"], "zipkin.self-tracing.enabled",
+        "trace own API calls, as service `zipkin-server`";
+    SELF_TRACING_SAMPLE_RATE: Number, Is("1.0"), Used, ["SELF_TRACING_SAMPLE_RATE"], "zipkin.self-tracing.sample-rate",
+        "share of own calls that begin a trace, 0 to 1; 1 leaves it to the next";
+    SELF_TRACING_TRACES_PER_SECOND: Number, Is("1"), Used, ["SELF_TRACING_TRACES_PER_SECOND"], "zipkin.self-tracing.traces-per-second",
         "most own traces a second, 0 for all";
-    SELF_TRACING_FLUSH_INTERVAL: Duration(Seconds), Is("1"), NO_SELF_TRACING, ["SELF_TRACING_FLUSH_INTERVAL"], "zipkin.self-tracing.message-timeout",
+    SELF_TRACING_FLUSH_INTERVAL: Duration(Seconds), Is("1"), Used, ["SELF_TRACING_FLUSH_INTERVAL"], "zipkin.self-tracing.message-timeout",
         "time between two reports of own spans";
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Url, Unset, Used, ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"], "",
+        "own spans go to this OTLP receiver instead of the own store: the whole `http://` address";
+    OTEL_EXPORTER_OTLP_ENDPOINT: Url, Unset, Used, ["OTEL_EXPORTER_OTLP_ENDPOINT"], "",
+        "the same without `/v1/traces`, which is added for HTTP";
+    OTEL_EXPORTER_OTLP_PROTOCOL: Text, Is("http/protobuf"), Used, ["OTEL_EXPORTER_OTLP_PROTOCOL"], "",
+        "what is spoken with that receiver: `http/protobuf` or `grpc`";
     SSL_ENABLED: Flag, Is("false"), NO_TLS, [], "armeria.ssl.enabled", "serve TLS";
     SSL_KEY_STORE: Text, Unset, NO_TLS, [], "armeria.ssl.key-store", "file of the key";
     SSL_KEY_STORE_TYPE: Text, Unset, NO_TLS, [], "armeria.ssl.key-store-type", "format of that file";
@@ -57,7 +62,7 @@ super::variables! {
     SSL_PORTS: Text, Unset, NO_TLS, [], "armeria.ports*", "ports and their protocols";
     DISCOVERY_EUREKA_ENABLED: Flag, Is("true"), NO_EUREKA, ["DISCOVERY_EUREKA_ENABLED"], "zipkin.discovery.eureka.enabled",
         "register with Eureka when there is an address";
-    EUREKA_SERVICE_URL: super::Kind::Url, Unset, NO_EUREKA, ["EUREKA_SERVICE_URL"], "zipkin.discovery.eureka.service-url",
+    EUREKA_SERVICE_URL: Url, Unset, NO_EUREKA, ["EUREKA_SERVICE_URL"], "zipkin.discovery.eureka.service-url",
         "address of Eureka";
     EUREKA_APP_NAME: Text, Is("zipkin"), NO_EUREKA, ["EUREKA_APP_NAME"], "zipkin.discovery.eureka.app-name",
         "name to register";

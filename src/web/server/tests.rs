@@ -249,6 +249,26 @@ async fn at_shutdown_requests_under_way_are_answered_and_idle_connections_closed
 }
 
 #[tokio::test]
+async fn a_request_that_comes_just_after_the_shutdown_began_is_answered_and_told_that_the_connection_ends() {
+    let server = start(ServerLimits::default());
+    let (mut fresh, mut used) = (server.connect().await, server.connect().await);
+    used.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    read_head(&mut used).await;
+    used.read_exact(&mut [0; 5]).await.unwrap();
+    server.until("http_server_connections_total", None, 2.0).await;
+    server.shutdown.cancel();
+    // Long enough that both would be closed by now, were they closed at once.
+    tokio::time::sleep(FAREWELL / 20).await;
+    for stream in [&mut fresh, &mut used] {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        let answer = read_to_end(stream).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("hello"), "{answer}");
+        assert!(answer.contains("connection: close"), "{answer}");
+    }
+    assert_eq!(server.served.await.unwrap(), ServeReport::default());
+}
+
+#[tokio::test]
 async fn a_request_that_never_ends_is_cut_at_the_deadline_of_the_shutdown() {
     let server = start(ServerLimits { shutdown_timeout: Duration::from_millis(200), ..ServerLimits::default() });
     let mut stream = server.connect().await;
