@@ -5,6 +5,9 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -40,47 +43,47 @@ pub(crate) fn zipkind(directory: &Path, variables: &[(&str, &str)]) -> Command {
     command
 }
 
-/// A running binary. Killed when dropped.
+/// A running binary, its log and where it listens. Killed when dropped.
 pub(crate) struct Process {
     child: Child,
     address: SocketAddr,
-    log: BufReader<std::process::ChildStdout>,
-    /// Lines read while waiting for the start.
-    started: Vec<String>,
+    log: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Process {
     /// Starts the binary on a free port and waits until it says that it serves.
     pub(crate) fn start(directory: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut command =
-            zipkind(directory, &[("SERVER_ADDRESS", "127.0.0.1"), ("QUERY_PORT", "0"), ("LOG_FORMAT", "json")]);
-        Self::from_child(command.envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap())
+        let local =
+            [("SERVER_ADDRESS", "127.0.0.1"), ("QUERY_PORT", "0"), ("LOG_FORMAT", "json"), ("RUST_BACKTRACE", "1")];
+        let mut command = zipkind(directory, &local);
+        command.envs(variables.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::from_child(command.spawn().expect("the server starts"))
     }
 
     /// A binary that was started in another way, with its output piped and its log in JSON.
     pub(crate) fn from_child(mut child: Child) -> Self {
-        let log = BufReader::new(child.stdout.take().unwrap());
+        let log = Arc::new(Mutex::new(String::new()));
+        let (sender, addresses) = sync_channel(1);
+        let mut readers = vec![follow(child.stdout.take().expect("piped"), Arc::clone(&log), sender.clone())];
+        readers.extend(child.stderr.take().map(|errors| follow(errors, Arc::clone(&log), sender)));
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut process = Self { child, address: nowhere, log, started: Vec::new() };
-        process.address = process.wait_for_address();
-        process
-    }
-
-    fn wait_for_address(&mut self) -> SocketAddr {
-        loop {
-            let mut line = String::new();
-            let bytes = self.log.read_line(&mut line).unwrap();
-            assert_ne!(bytes, 0, "the server ended before it served: {:?}", self.started);
-            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-            self.started.push(line);
-            if let Some(address) = event["address"].as_str() {
-                return address.parse().unwrap();
-            }
+        let mut process = Self { child, address: nowhere, log, readers };
+        match addresses.recv_timeout(PATIENCE) {
+            Ok(address) => process.address = address,
+            // Both outputs ended, because the process did; or it takes too long.
+            Err(_) => panic!("the server does not serve:\n{}", process.log()),
         }
+        process
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// All that it logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -89,10 +92,11 @@ impl Process {
 
     /// Waits for the end; its status, and all that was logged.
     pub(crate) fn wait(mut self) -> (ExitStatus, String) {
-        let mut log = self.started.concat();
-        self.log.read_to_string(&mut log).unwrap();
         let status = wait_for(&mut self.child);
-        (status, log)
+        for reader in std::mem::take(&mut self.readers) {
+            reader.join().unwrap();
+        }
+        (status, self.log())
     }
 
     /// The file system as this process sees it.
@@ -112,6 +116,30 @@ impl Process {
         self.signal(Signal::SIGTERM);
         self.wait()
     }
+}
+
+/// Keeps the log and looks in it for the address.
+fn follow(
+    output: impl Read + Send + 'static,
+    log: Arc<Mutex<String>>,
+    addresses: SyncSender<SocketAddr>,
+) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if let Some(address) = served_address(&line) {
+                let _ = addresses.try_send(address);
+            }
+            let mut log = log.lock().unwrap();
+            log.push_str(&line);
+            log.push('\n');
+        }
+    })
+}
+
+/// The event that says so is the only one with an address.
+fn served_address(line: &str) -> Option<SocketAddr> {
+    let event: serde_json::Value = serde_json::from_str(line).ok()?;
+    event["address"].as_str()?.parse().ok()
 }
 
 fn wait_for(child: &mut Child) -> ExitStatus {
