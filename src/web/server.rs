@@ -3,6 +3,7 @@
 //! HTTP/1.1 and HTTP/2 with prior knowledge on one socket. `Upgrade: h2c` is an offer that we do not take: the request is
 //! served over HTTP/1.1. hyper speaks the protocols; what it has no deadline for is watched here (`watch`).
 
+mod frames;
 mod metrics;
 mod watch;
 

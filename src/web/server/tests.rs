@@ -289,3 +289,5 @@ async fn the_ipv6_wildcard_takes_both_families() {
         assert!(TcpStream::connect(("::1", address.port())).await.is_ok());
     }
 }
+
+mod http2;

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::frames::{Frames, HeadProgress};
 use super::metrics::CloseReason;
 use crate::web::limits::ServerLimits;
 
@@ -36,6 +37,8 @@ pub(super) struct Watch {
     idle_since: AtomicU64,
     /// When the first byte came while no request was under way; for the first request, when the connection was accepted.
     head_since: AtomicU64,
+    /// HTTP/2: since when a head is half there.
+    frame_since: AtomicU64,
     /// Since when the peer takes nothing of what we write.
     stalled_since: AtomicU64,
 }
@@ -60,6 +63,7 @@ impl Watch {
             requests: AtomicU32::new(0),
             idle_since: AtomicU64::new(0),
             head_since: AtomicU64::new(0),
+            frame_since: AtomicU64::new(NEVER),
             stalled_since: AtomicU64::new(NEVER),
         }
     }
@@ -80,15 +84,27 @@ impl Watch {
         self.requests.fetch_sub(1, Relaxed);
     }
 
-    fn note_read(&self, bytes: &[u8]) {
+    fn note_read(&self, bytes: &[u8], frames: &mut Frames) {
         let before = self.bytes_read.fetch_add(bytes.len() as u64, Relaxed);
         if before < PREFACE_START.len() as u64 {
             let expected = PREFACE_START.iter().skip(before as usize);
             let matched = expected.zip(bytes).take_while(|(expected, byte)| expected == byte).count();
             self.preface_matched.fetch_add(matched as u32, Relaxed);
         }
-        if self.requests.load(Relaxed) == 0 && self.head_since.load(Relaxed) == NEVER {
+        if self.is_http2() {
+            let preface_left = PREFACE_BYTES.saturating_sub(before) as usize;
+            self.note_head(frames.follow(bytes.get(preface_left..).unwrap_or_default()));
+        } else if self.requests.load(Relaxed) == 0 && self.head_since.load(Relaxed) == NEVER {
             self.head_since.store(self.now_ms(), Relaxed);
+        }
+    }
+
+    fn note_head(&self, head: HeadProgress) {
+        let is_noted = self.frame_since.load(Relaxed) != NEVER;
+        if head.is_open && (head.ended || !is_noted) {
+            self.frame_since.store(self.now_ms(), Relaxed);
+        } else if !head.is_open && is_noted {
+            self.frame_since.store(NEVER, Relaxed);
         }
     }
 
@@ -114,8 +130,13 @@ impl Watch {
         if self.is_over(stalled_since, limits.write_timeout) {
             return Verdict::Cut(Some(CloseReason::SlowReader));
         }
+        let frame_since = self.frame_since.load(Relaxed);
+        if self.is_over(frame_since, limits.head_timeout) {
+            return Verdict::Cut(Some(CloseReason::SlowHead));
+        }
+        let frame_left = self.left(frame_since, limits.head_timeout);
         if self.requests.load(Relaxed) > 0 {
-            return self.look_again(limits.write_timeout, limits);
+            return self.look_again(limits.write_timeout.min(frame_left), limits);
         }
         if ending {
             return Verdict::Cut(None);
@@ -129,8 +150,12 @@ impl Watch {
         if self.is_over(since, limit) {
             return late;
         }
-        let left = limit.saturating_sub(Duration::from_millis(self.now_ms().saturating_sub(since)));
-        self.look_again(left, limits)
+        self.look_again(self.left(since, limit).min(frame_left), limits)
+    }
+
+    /// What is left of the limit for what goes on since then.
+    fn left(&self, since: u64, limit: Duration) -> Duration {
+        limit.saturating_sub(Duration::from_millis(self.now_ms().saturating_sub(since)))
     }
 
     fn is_over(&self, since: u64, limit: Duration) -> bool {
@@ -192,11 +217,12 @@ impl http_body::Body for WatchedBody {
 pub(super) struct WatchedStream {
     stream: TcpStream,
     watch: Arc<Watch>,
+    frames: Frames,
 }
 
 impl WatchedStream {
     pub(super) fn new(stream: TcpStream, watch: Arc<Watch>) -> Self {
-        Self { stream, watch }
+        Self { stream, watch, frames: Frames::default() }
     }
 
     fn note_written(&self, result: &Poll<io::Result<usize>>) {
@@ -211,10 +237,11 @@ impl AsyncRead for WatchedStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let result = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let this = &mut *self;
+        let result = Pin::new(&mut this.stream).poll_read(context, buffer);
         let read = buffer.filled().get(before..).unwrap_or_default();
         if !read.is_empty() {
-            self.watch.note_read(read);
+            this.watch.note_read(read, &mut this.frames);
         }
         result
     }
