@@ -1,6 +1,3 @@
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use zipkind::codec::Format;
-
-fuzz_target!(|message: &[u8]| zipkind_fuzz::check_decoder(Format::JsonV2, message));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| zipkind_fuzz::decoders::json_v2(input));

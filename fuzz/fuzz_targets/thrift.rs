@@ -1,6 +1,3 @@
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use zipkind::codec::Format;
-
-fuzz_target!(|message: &[u8]| zipkind_fuzz::check_decoder(Format::Thrift, message));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| zipkind_fuzz::decoders::thrift(input));

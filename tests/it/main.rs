@@ -7,6 +7,7 @@ mod config;
 mod corpora;
 mod durability;
 mod faulty_storage;
+mod fuzzing;
 mod handover;
 mod ingest_faults;
 mod ingest_limits;
