@@ -81,6 +81,11 @@ impl Process {
         self.address
     }
 
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// All that it logged so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()

@@ -9,6 +9,7 @@ mod durability;
 mod faulty_storage;
 mod fuzzing;
 mod handover;
+mod hostile;
 mod ingest_faults;
 mod ingest_limits;
 mod lifecycle;

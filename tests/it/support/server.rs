@@ -37,6 +37,11 @@ impl Server {
         self.process.address()
     }
 
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What `/health` calls its store.
     pub(crate) fn store_health_name(&self) -> String {
         match self.store {

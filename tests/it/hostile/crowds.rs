@@ -1,0 +1,87 @@
+//! Many connections that are slow, idle or greedy.
+
+use super::*;
+
+fn write_all(streams: &mut [TcpStream], text: &str) {
+    for stream in streams {
+        let _ = stream.write_all(text.as_bytes());
+    }
+}
+
+/// Everything until the server ends the connection.
+fn read_to_end(stream: &mut TcpStream) -> String {
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("the connection stays open"),
+        // A reset is an end as well.
+        _ => String::from_utf8_lossy(&bytes).into_owned(),
+    }
+}
+
+#[test]
+fn slow_heads_and_slow_bodies_of_200_connections_are_ended() {
+    let siege = Siege::begin(&[("HTTP_HEAD_TIMEOUT", "1s"), ("HTTP_BODY_TIMEOUT", "2s")]);
+    let mut heads: Vec<_> = (0..200).map(|_| siege.connect()).collect();
+    let mut bodies: Vec<_> = (0..200).map(|_| siege.connect()).collect();
+    write_all(&mut heads, "GET /health HTTP/1.1\r\nHost: a\r\nX-Slow: ");
+    write_all(&mut bodies, "POST /api/v2/spans HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n");
+    for _ in 0..5 {
+        write_all(&mut heads, "x");
+        write_all(&mut bodies, "[");
+        siege.until_served_again();
+    }
+    assert!(heads.iter_mut().all(|stream| read_to_end(stream).is_empty()));
+    for stream in &mut bodies {
+        let answer = read_to_end(stream);
+        assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    }
+    assert_eq!(siege.metric("http_server_connections_closed_total", "slow_head"), 200.0);
+    assert_eq!(siege.metric("http_request_bodies_refused_total", "\"timeout\""), 200.0);
+    siege.end("200 slow heads and 200 slow bodies", 300);
+}
+
+#[test]
+fn two_thousand_idle_connections_cost_little_and_end_in_time() {
+    let siege = Siege::begin(&[("HTTP_IDLE_TIMEOUT", "3s")]);
+    let mut idle: Vec<_> = (0..2000).map(|_| siege.connect()).collect();
+    // Half of them were of use once.
+    for stream in &mut idle[..1000] {
+        stream.write_all(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    }
+    siege.until_served_again();
+    for stream in &mut idle[..1000] {
+        assert!(read_to_end(stream).starts_with("HTTP/1.1 200"));
+    }
+    siege.end("2,000 idle connections", 300);
+}
+
+#[test]
+fn greedy_connections_stay_within_the_memory_there_is() {
+    let (connections, budget, peak_mib_max) = scaled((100, "32MiB", 256), (2000, "128MiB", 512));
+    let siege = Siege::begin(&[("INGEST_MEMORY_BYTES", budget), ("MEM_MAX_BYTES", "64MiB")]);
+    let address = siege.address();
+    // Within the limit of a body, and as large as it goes.
+    let padding = "x".repeat((10 << 20) - 100);
+    let body = format!(r#"[{{"traceId":"9","id":"9","tags":{{"padding":"{padding}"}}}}]"#);
+    let request = Request::new("POST", "/api/v2/spans").body(body);
+    let request = Arc::new(request);
+    let attacks: Vec<_> = (0..connections)
+        .map(|_| {
+            let request = Arc::clone(&request);
+            // All of them at once, of which the machine holds the threads easily with small stacks.
+            let thread = std::thread::Builder::new().stack_size(128 << 10);
+            thread.spawn(move || send(address, &request).map_or(0, |answer| answer.status)).unwrap()
+        })
+        .collect();
+    siege.until_served_again();
+    let mut counted = std::collections::BTreeMap::<u16, usize>::new();
+    for attack in attacks {
+        *counted.entry(attack.join().unwrap()).or_default() += 1;
+    }
+    eprintln!("{connections} connections x 10 MiB: {counted:?} (0: cut before an answer was read)");
+    // 202 for those that had room, 503 and 408 for those that had none.
+    assert!(counted.keys().all(|status| [0, 202, 408, 503].contains(status)), "{counted:?}");
+    assert!(counted.contains_key(&202), "{counted:?}");
+    siege.end("greedy connections", peak_mib_max);
+}
