@@ -79,14 +79,19 @@ pub struct Call<'a> {
 /// [`DependencyLinker::put_trace`]; no recursion, `O(n log n)`.
 pub fn link_trace<'a>(spans: impl IntoIterator<Item = SpanRef<'a>>, mut emit: impl FnMut(Call<'a>)) {
     let trace = merge(spans);
-    let tree = TraceTree::build(&trace);
+    link_merged(&trace, &TraceTree::build(&trace), |call, _, _| emit(call));
+}
+
+/// As [`link_trace`] for a trace that was merged before. Beside a call `emit` gets the place of the span that tells of it
+/// and whether that span's duration is the call's.
+pub(super) fn link_merged<'a>(trace: &MergedTrace<'a>, tree: &TraceTree, mut emit: impl FnMut(Call<'a>, usize, bool)) {
     // Nearest ancestor with a kind, filled from the top down.
     let mut remote_ancestors: Vec<Option<usize>> = vec![None; trace.spans().len()];
     for at in tree.breadth_first() {
         remote_ancestors[at] = tree.parent(at).and_then(|parent| {
             if trace.spans()[parent].kind.is_some() { Some(parent) } else { remote_ancestors[parent] }
         });
-        link_span(&trace, &tree, at, remote_ancestors[at], &mut emit);
+        link_span(trace, tree, at, remote_ancestors[at], &mut |call, is_measured| emit(call, at, is_measured));
     }
 }
 
@@ -95,7 +100,7 @@ fn link_span<'a>(
     tree: &TraceTree,
     at: usize,
     remote_ancestor: Option<usize>,
-    emit: &mut impl FnMut(Call<'a>),
+    emit: &mut impl FnMut(Call<'a>, bool),
 ) {
     let span = &trace.spans()[at];
     let (local, remote) = (span.local_service_name(), span.remote_service_name());
@@ -116,7 +121,7 @@ fn link_span<'a>(
     let mut is_error = trace.has_tag(span, "error");
     if matches!(kind, SpanKind::Producer | SpanKind::Consumer) {
         if let (Some(parent), Some(child)) = (parent, child) {
-            emit(Call { parent, child, is_error });
+            emit(Call { parent, child, is_error }, true);
         }
         return;
     }
@@ -126,7 +131,7 @@ fn link_span<'a>(
             && local != name
         {
             // The call that led here was not recorded by a server span; whether it failed is unknown.
-            emit(Call { parent: name, child: local, is_error: false });
+            emit(Call { parent: name, child: local, is_error: false }, false);
         }
         if kind == SpanKind::Server || parent.is_none() {
             parent = Some(name);
@@ -135,7 +140,7 @@ fn link_span<'a>(
         is_error = is_error || (split_call && trace.has_tag(ancestor, "error"));
     }
     if let (Some(parent), Some(child)) = (parent, child) {
-        emit(Call { parent, child, is_error });
+        emit(Call { parent, child, is_error }, true);
     }
 }
 
