@@ -14,6 +14,7 @@ mod merge;
 mod order;
 mod query;
 mod record;
+pub mod red;
 pub mod search;
 mod span;
 #[cfg(any(test, feature = "conformance"))]

@@ -30,6 +30,7 @@ pub use timeout::{Timeout, TimeoutConfig};
 pub use traced::Traced;
 pub use types::{Batch, Capabilities, QueryBudget, SourcePosition, StorageOptions, Stored};
 
+use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
 
 /// The write side.
@@ -97,6 +98,15 @@ pub trait SpanStore: Send + Sync {
         lookback_ms: i64,
         budget: &QueryBudget,
     ) -> Result<Vec<DependencyLink>, StorageError>;
+
+    /// Rate, errors and durations per minute of what is stored now: late and duplicate spans have corrected them, what
+    /// was removed is gone. Rules: [`model::red`](crate::model::red).
+    ///
+    /// # Errors
+    /// As [`SpanStore::search`]; [`ErrorKind::Unsupported`] from a store without them ([`Capabilities::red`]).
+    async fn red(&self, _request: &RedRequest, _budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
+        Err(StorageError::new(ErrorKind::Unsupported, "storage", "red", "this store tells no rates and durations"))
+    }
 }
 
 /// Both sides, and what operations need to know.

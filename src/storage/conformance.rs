@@ -17,6 +17,7 @@ mod content;
 mod dependencies;
 mod names;
 mod positions;
+mod red;
 mod sample;
 mod search;
 mod traces;
@@ -30,7 +31,8 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::{Batch, QueryBudget, StorageBackend, StorageOptions, Stored};
+use super::{Batch, QueryBudget, SpanStore, StorageBackend, StorageOptions, Stored};
+use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
 
 /// A store made for one case, and what must outlive it.
@@ -131,6 +133,11 @@ impl Fixture {
     async fn links(&self, end_ts_ms: i64, lookback_ms: i64) -> Vec<DependencyLink> {
         let links = self.dependencies(end_ts_ms, lookback_ms, &QueryBudget::unlimited()).await;
         links.unwrap_or_else(|error| panic!("dependencies failed: {error}"))
+    }
+
+    async fn red_of(&self, request: &RedRequest) -> RedAnswer {
+        let red = SpanStore::red(&**self, request, &QueryBudget::unlimited()).await;
+        red.unwrap_or_else(|error| panic!("red failed: {error}"))
     }
 
     async fn services(&self) -> Vec<String> {
@@ -250,6 +257,16 @@ macro_rules! storage_conformance_cases {
                 links_ignore_the_high_half
                 links_of_late_spans_are_corrected
                 links_come_without_search_too
+            }
+            red {
+                red_counts_requests_errors_and_durations
+                red_counts_late_and_repeated_spans_once
+                red_merges_what_came_in_parts
+                red_takes_the_minutes_of_the_window
+                red_equals_a_recount_of_all_traces
+                red_comes_without_search_too
+                red_ends_on_the_budget
+                stores_without_red_say_so
             }
             positions {
                 positions_are_stored_with_their_spans

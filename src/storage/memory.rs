@@ -5,6 +5,7 @@
 
 mod links;
 mod metrics;
+mod red;
 mod shared;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use super::{
     Batch, Capabilities, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
     StorageOptions, Stored,
 };
+use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
 
 const NAME: &str = "mem";
@@ -172,6 +174,11 @@ impl SpanStore for MemoryStorage {
         let (from_ms, budget) = (end_ts_ms.saturating_sub(lookback_ms), budget.clone());
         self.on_blocking_thread("dependencies", move |shared| shared.dependencies(from_ms, end_ts_ms, &budget)).await
     }
+
+    async fn red(&self, request: &RedRequest, budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
+        let (request, budget) = (request.clone(), budget.clone());
+        self.on_blocking_thread("red", move |shared| shared.red(&request, &budget)).await
+    }
 }
 
 #[async_trait]
@@ -185,7 +192,13 @@ impl StorageBackend for MemoryStorage {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { stores_spans: true, exact_duplicates: true, concurrent_writes: 4, ..Capabilities::default() }
+        Capabilities {
+            stores_spans: true,
+            exact_duplicates: true,
+            red: true,
+            concurrent_writes: 4,
+            ..Capabilities::default()
+        }
     }
 
     async fn check(&self) -> Result<(), StorageError> {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::{
     Batch, Capabilities, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError, Stored,
 };
+use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
 
 /// Upper bounds of the call times, seconds.
@@ -150,6 +151,10 @@ impl SpanStore for Metered {
         budget: &QueryBudget,
     ) -> Result<Vec<DependencyLink>, StorageError> {
         self.timed("dependencies", self.inner.dependencies(end_ts_ms, lookback_ms, budget)).await
+    }
+
+    async fn red(&self, request: &RedRequest, budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
+        self.timed("red", self.inner.red(request, budget)).await
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
     Batch, Capabilities, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
     Stored,
 };
+use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
 
 const NAME: &str = "none";
@@ -64,6 +65,10 @@ impl SpanStore for NoneStorage {
     ) -> Result<Vec<DependencyLink>, StorageError> {
         Ok(Vec::new())
     }
+
+    async fn red(&self, _request: &RedRequest, _budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
+        Ok(RedAnswer::default())
+    }
 }
 
 #[async_trait]
@@ -77,7 +82,7 @@ impl StorageBackend for NoneStorage {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { concurrent_writes: 64, ..Capabilities::default() }
+        Capabilities { red: true, concurrent_writes: 64, ..Capabilities::default() }
     }
 
     async fn check(&self) -> Result<(), StorageError> {

@@ -10,6 +10,7 @@ use super::{
     Batch, Capabilities, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
     Stored,
 };
+use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
 
 /// How often and how long.
@@ -195,6 +196,10 @@ impl SpanStore for Retry {
         budget: &QueryBudget,
     ) -> Result<Vec<DependencyLink>, StorageError> {
         self.repeat(|| self.inner.dependencies(end_ts_ms, lookback_ms, budget)).await
+    }
+
+    async fn red(&self, request: &RedRequest, budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
+        self.repeat(|| self.inner.red(request, budget)).await
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     Batch, Capabilities, ErrorKind, MemoryConfig, MemoryStorage, QueryBudget, SourcePosition, SpanConsumer, SpanStore,
     StorageBackend, StorageError, StorageOptions, Stored,
 };
+use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
 
 /// What the next call does.
@@ -154,6 +155,11 @@ impl SpanStore for Scripted {
     ) -> Result<Vec<DependencyLink>, StorageError> {
         self.read().await?;
         self.inner.dependencies(end_ts_ms, lookback_ms, budget).await
+    }
+
+    async fn red(&self, request: &RedRequest, budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
+        self.read().await?;
+        self.inner.red(request, budget).await
     }
 }
 

@@ -41,6 +41,7 @@ use super::{
     Batch, Capabilities, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
     StorageOptions, Stored,
 };
+use crate::model::red::{RedAnswer, RedRequest, RedTable};
 use crate::model::{DependencyLink, DependencyLinker, QueryRequest, SpanBatch, TraceId, search as model_search};
 use crate::telemetry::Clock;
 
@@ -317,6 +318,17 @@ impl SpanStore for SqliteStorage {
         }
         Ok(linker.into_links())
     }
+
+    async fn red(&self, request: &RedRequest, budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
+        let mut snapshot = self.snapshot(budget).await?;
+        let mut table = RedTable::new(request.clone());
+        let lows = window::traces_in(&mut snapshot, request.start_ms(), request.last_ms()).await?;
+        for lows in lows.chunks(window::LOAD_TRACES) {
+            let traces = snapshot.load(lows).await?;
+            traces.values().for_each(|spans| table.put_trace(spans.iter()));
+        }
+        Ok(table.into_answer())
+    }
 }
 
 #[async_trait]
@@ -335,6 +347,7 @@ impl StorageBackend for SqliteStorage {
             durable: true,
             source_positions: true,
             exact_duplicates: true,
+            red: true,
             concurrent_writes: 1,
         }
     }

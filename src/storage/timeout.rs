@@ -9,6 +9,7 @@ use super::{
     Batch, Capabilities, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
     Stored,
 };
+use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
 
 /// How long calls may take.
@@ -138,6 +139,10 @@ impl SpanStore for Timeout {
         budget: &QueryBudget,
     ) -> Result<Vec<DependencyLink>, StorageError> {
         self.query("dependencies", budget, self.inner.dependencies(end_ts_ms, lookback_ms, budget)).await
+    }
+
+    async fn red(&self, request: &RedRequest, budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
+        self.query("red", budget, self.inner.red(request, budget)).await
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Capabilities {
     /// Spans that are equal in every field are kept once, any difference keeps both (zipkin's memory store). False: a
     /// coarser, foreign schema.
     pub exact_duplicates: bool,
+    /// Tells rate, errors and durations per minute ([`SpanStore::red`](super::SpanStore::red)).
+    pub red: bool,
     /// How many `write` calls it serves well at once; 1 = one writer that likes many batches in one call. 0 counts as 1.
     pub concurrent_writes: usize,
 }

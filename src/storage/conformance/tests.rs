@@ -62,6 +62,8 @@ broken_backends_are_caught! {
     a_backend_that_ignores_the_shortest_duration: IgnoresMinDuration by durations_belong_to_the_service,
     a_backend_that_ignores_the_longest_duration: IgnoresMaxDuration by duration_ranges_include_both_ends,
     a_backend_that_ignores_the_window_of_links: IgnoresLinkWindow by links_equal_the_recorded_ones,
+    a_backend_that_counts_requests_twice: DoublesRed by red_counts_late_and_repeated_spans_once,
+    a_backend_that_ignores_the_window_of_red: IgnoresRedWindow by red_takes_the_minutes_of_the_window,
     a_backend_that_cuts_texts_at_nul: CutsAtNul by nul_and_four_byte_characters_are_kept,
     a_backend_that_writes_half_a_batch_first: WritesInHalves by readers_never_see_half_a_batch,
     a_backend_that_accepts_a_stale_position: AcceptsStalePosition by a_stale_position_refuses_its_batch_only,

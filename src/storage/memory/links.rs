@@ -184,7 +184,7 @@ impl Shared {
     }
 
     /// The highest group with traces between two milliseconds.
-    fn highest_group(&self, from_ms: i64, to_ms: i64) -> Option<i64> {
+    pub(super) fn highest_group(&self, from_ms: i64, to_ms: i64) -> Option<i64> {
         let index = self.index.read();
         let (bucket, _) = index.times.highest_between(bucket_of(from_ms), bucket_of(to_ms))?;
         Some(group_of(first_ms_of(bucket)))

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use parking_lot::RwLock;
 
 use super::links::LinkCache;
+use super::red::RedCache;
 use super::{MemoryConfig, MemoryStats, NAME};
 use crate::model::{QueryRequest, SpanBatch, TraceId, group_by_millisecond, search};
 use crate::storage::index::names::sorted;
@@ -25,13 +26,15 @@ pub(super) struct Shared {
     pub(super) hashes: Hashes,
     pub(super) index: RwLock<Index>,
     pub(super) links: LinkCache,
+    pub(super) red: RedCache,
 }
 
 impl Shared {
     pub(super) fn new(config: MemoryConfig, options: StorageOptions) -> Self {
         let index =
             RwLock::new(Index::new(Limits { spans_max: config.spans_max, bytes_max: config.bytes_max }, &options));
-        Self { config, options, hashes: Hashes::default(), index, links: LinkCache::default() }
+        let (links, red) = (LinkCache::default(), RedCache::default());
+        Self { config, options, hashes: Hashes::default(), index, links, red }
     }
 
     pub(super) fn write(&self, spans: &SpanBatch) {

@@ -5,6 +5,7 @@ use tokio::runtime::Runtime;
 
 use self::reference::Reference;
 use super::*;
+use crate::model::red::RedRequest;
 use crate::model::testing::spans_from_json;
 use crate::model::{SpanBuilder, SpanId, SpanKind};
 
@@ -164,12 +165,63 @@ async fn a_trace_of_very_many_spans_is_stored_and_read_once_each() {
     assert_eq!((traces[0].len(), store.stats().spans), (20_000, 20_000));
 }
 
+/// A minute of requests to one service.
+fn a_minute() -> RedRequest {
+    RedRequest {
+        service_name: None,
+        span_name: None,
+        remote_service_name: None,
+        start_minute: 0,
+        end_minute: 1,
+        step_minutes: 1,
+    }
+}
+
+#[tokio::test]
+async fn red_reads_again_only_what_changed() {
+    let store = small(10_000);
+    let traces: Vec<(u64, u64, i64)> = (1..=1_000).map(|low| (low, 1, 1 + low as i64 % 50)).collect();
+    put(&store, spans(&traces)).await;
+    let reads = async |spans_max| {
+        let budget = QueryBudget::new(None, spans_max);
+        store
+            .red(&a_minute(), &budget)
+            .await
+            .map(|red| red.series.iter().map(|series| series.total().calls).sum::<u64>())
+    };
+    assert_eq!(reads(1_000).await.unwrap(), 1_000_u64);
+    assert_eq!(reads(0).await.unwrap(), 1_000);
+    assert!(store.shared.red_bytes_kept() > 0);
+    // One group of eight seconds has about a seventh of the traces.
+    put(&store, spans(&[(2_000, 1, 3)])).await;
+    assert_eq!(reads(200).await.unwrap(), 1_001);
+}
+
+#[tokio::test]
+async fn kept_red_goes_with_its_traces_and_is_bounded_in_bytes() {
+    let store = small(100);
+    let hours: Vec<(u64, u64, i64)> = (1..=100).map(|low| (low, 1, 3_600 * low as i64)).collect();
+    put(&store, spans(&hours)).await;
+    let all = RedRequest { end_minute: 60_000, step_minutes: 60_000, ..a_minute() };
+    let ask = async |store: &MemoryStorage| store.red(&all, &QueryBudget::unlimited()).await.unwrap().series.len();
+    ask(&store).await;
+    let full = store.shared.red_bytes_kept();
+    put(&store, spans(&[(1_001, 1, 1_000_000), (1_001, 2, 1_000_000), (1_002, 1, 1_000_000)])).await;
+    ask(&store).await;
+    assert!(store.shared.red_bytes_kept() < full, "the tables of evicted traces are still there");
+    let tight = MemoryStorage::new(MemoryConfig { spans_max: 1_000, bytes_max: 16_384 }, StorageOptions::default());
+    put(&tight, spans(&hours)).await;
+    assert!(ask(&tight).await > 0);
+    assert!((1..=1_024).contains(&tight.shared.red_bytes_kept()), "{}", tight.shared.red_bytes_kept());
+}
+
 /// What happens to the store and the reference alike.
 #[derive(Clone, Debug)]
 enum Step {
     Write(Vec<Sent>),
     Search { end: i64, lookback: i64, limit: usize, service: Option<u8>, name: Option<u8>, term: Option<u8>, min: i64 },
     Links { end: i64, lookback: i64 },
+    Red(RedRequest),
 }
 
 #[derive(Clone, Debug)]
@@ -209,7 +261,7 @@ fn batch_of(sent: &[Sent]) -> SpanBatch {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let kind = prop_oneof![Just(None), Just(Some(SpanKind::Client)), Just(Some(SpanKind::Server))];
-    let time = prop_oneof![Just(0), 1..40_i64, 1..400_i64];
+    let time = prop_oneof![Just(0), 1..40_i64, 1..400_i64, 1..3_000_i64];
     let sent = (1..25_u64, 1..12_u64, 0..12_u64, time, 0..5_u8, 0..4_u8, kind, prop_oneof![Just(0), 1..5_000_i64])
         .prop_map(|(low, id, parent, time, service, name, kind, duration_us)| Sent {
             low,
@@ -238,8 +290,28 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => prop::collection::vec(sent, 0..30).prop_map(Step::Write),
         2 => search,
         2 => window().prop_map(|(end, lookback)| Step::Links { end, lookback }),
+        2 => red_request().prop_map(Step::Red),
     ];
     prop::collection::vec(step, 1..40)
+}
+
+fn red_request() -> impl Strategy<Value = RedRequest> {
+    let name = |letter: char| prop::option::of((0..5_u8).prop_map(move |n| format!("{letter}{n}")));
+    let series = prop_oneof![
+        Just((None, None, None)),
+        (name('s'), name('n')).prop_map(|(service, span)| (service, span, None)),
+        (name('s'), name('s')).prop_map(|(service, remote)| (service, None, remote)),
+    ];
+    (series, 0..8_i64, 0..8_i64, 1..4_i64).prop_map(
+        |((service_name, span_name, remote_service_name), start_minute, minutes, step_minutes)| RedRequest {
+            service_name,
+            span_name,
+            remote_service_name,
+            start_minute,
+            end_minute: start_minute + minutes,
+            step_minutes,
+        },
+    )
 }
 
 fn request(step: &Step) -> QueryRequest {
@@ -269,6 +341,13 @@ async fn compare(steps: Vec<Step>, spans_max: usize) {
             Step::Links { end, lookback } => {
                 let links = store.dependencies(*end, *lookback, &budget).await.unwrap();
                 assert_eq!(links, reference.links(*end, *lookback));
+            }
+            Step::Red(request) => {
+                // Twice: counted, and as it was kept.
+                for _ in 0..2 {
+                    let red = store.red(request, &budget).await.unwrap();
+                    assert_eq!(red, reference.red(request), "{request:?}");
+                }
             }
         }
         assert_eq!(store.stats().spans, reference.spans());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
+use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, Span, SpanBatch, TraceId};
 use crate::storage::{
     Batch, Capabilities, ErrorKind, MemoryStorage, QueryBudget, SourcePosition, SpanConsumer, SpanStore,
@@ -28,7 +29,7 @@ macro_rules! faults {
 faults! {
     DropsSpans DropsSecondBatch DoublesSpans DoublesLinks ReordersTraces ReordersSpans ReordersLinks IgnoresLimit
     IgnoresLookback IgnoresEnd IgnoresService IgnoresRemoteService IgnoresSpanName IgnoresLastTerm IgnoresMinDuration
-    IgnoresMaxDuration IgnoresLinkWindow CutsAtNul WritesInHalves AcceptsStalePosition ForgetsPosition
+    IgnoresMaxDuration IgnoresLinkWindow DoublesRed IgnoresRedWindow CutsAtNul WritesInHalves AcceptsStalePosition ForgetsPosition
     KeepsSpansOfStaleBatch IgnoresBudget LeavesNamesUnsorted AnswersBeforeItWrites
 }
 
@@ -218,6 +219,19 @@ impl SpanStore for Broken {
             links.iter_mut().for_each(|link| link.call_count += again);
         }
         Ok(links)
+    }
+
+    async fn red(&self, request: &RedRequest, budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
+        let mut bent = request.clone();
+        if self.has(Fault::IgnoresRedWindow) {
+            (bent.start_minute, bent.step_minutes) = (0, bent.end_minute);
+        }
+        let mut red = self.inner.red(&bent, &self.bent_budget(budget)).await?;
+        if self.has(Fault::DoublesRed) {
+            let again = self.writes.load(Ordering::Relaxed).saturating_sub(1);
+            red.series.iter_mut().flat_map(|series| &mut series.steps).for_each(|(_, red)| red.calls += again);
+        }
+        Ok(red)
     }
 }
 

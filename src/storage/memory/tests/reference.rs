@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::red::{RedAnswer, RedRequest, RedTable};
 use crate::model::{DependencyLink, DependencyLinker, QueryRequest, SpanBatch, arrival_order, cmp_utf16, search};
 
 #[derive(Default)]
@@ -95,6 +96,12 @@ impl Reference {
             linker.put_trace(self.trace(low).iter());
         }
         linker.into_links()
+    }
+
+    pub(super) fn red(&self, request: &RedRequest) -> RedAnswer {
+        let mut table = RedTable::new(request.clone());
+        self.traces.keys().for_each(|low| table.put_trace(self.trace(*low).iter()));
+        table.into_answer()
     }
 
     /// Every trace by its low id.
