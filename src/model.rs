@@ -7,6 +7,7 @@ mod batch;
 mod builder;
 #[cfg(test)]
 pub(crate) mod cpu_time;
+mod critical;
 mod id;
 mod link;
 mod linker;
@@ -25,6 +26,7 @@ pub mod v1;
 pub use address::{IpText, ipv4_bytes};
 pub use batch::SpanBatch;
 pub use builder::{EndpointBuilder, MissingId, SpanBuilder, cmp_utf16};
+pub use critical::critical_shares;
 pub use id::{IdError, SpanId, TraceId};
 pub use link::DependencyLink;
 pub use linker::{Call, DependencyLinker, link_trace};

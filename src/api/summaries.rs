@@ -5,8 +5,8 @@
 //! * `cursor`: `nextCursor` of the page before, with otherwise equal parameters
 //!
 //! The answer: `{"summaries":[{"traceId","startUs","durationUs","spanCount","errorCount","root":{"serviceName","name"},
-//! "services":[{"name","spanCount","errorCount","maxDurationUs"}]}],"nextCursor","complete"}`. `root` is absent when it was not
-//! received, `nextCursor` on the last page; `complete` is false when more traces match than were looked at. A cursor keeps
+//! "services":[{"name","spanCount","errorCount","maxDurationUs","criticalShare"}]}],"nextCursor","complete"}`. `criticalShare` is
+//! the service's part of what the root waited for, 0 to 1, absent when it has none; `root` is absent when it was not received, `nextCursor` on the last page; `complete` is false when more traces match than were looked at. A cursor keeps
 //! the end of the window, so new traces do not shift the pages; spans that come late may.
 
 use axum::extract::State;
@@ -100,6 +100,8 @@ struct ServiceJson<'a> {
     span_count: usize,
     error_count: usize,
     max_duration_us: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    critical_share: Option<f64>,
 }
 
 fn written(page: &SummaryPage, next: Option<Cursor>) -> Vec<u8> {
@@ -130,8 +132,15 @@ impl<'a> From<&'a ServiceSummary> for ServiceJson<'a> {
             span_count: service.span_count,
             error_count: service.error_count,
             max_duration_us: service.max_duration_us,
+            critical_share: rounded_share(service.critical_share),
         }
     }
+}
+
+/// To a hundredth of a percent: more is noise, and bytes.
+fn rounded_share(share: f64) -> Option<f64> {
+    let rounded = (share * 10_000.0).round() / 10_000.0;
+    (rounded > 0.0).then_some(rounded)
 }
 
 #[cfg(test)]

@@ -309,7 +309,7 @@ async fn summaries_come_in_pages_without_spans() {
     let newest = serde_json::json!({
         "traceId": "0000000000000003", "startUs": 3000, "durationUs": 6, "spanCount": 1, "errorCount": 0,
         "root": {"serviceName": "s", "name": "n"},
-        "services": [{"name": "s", "spanCount": 1, "errorCount": 0, "maxDurationUs": 6}]
+        "services": [{"name": "s", "spanCount": 1, "errorCount": 0, "maxDurationUs": 6, "criticalShare": 1.0}]
     });
     assert_eq!((&first["summaries"][0], &first["complete"]), (&newest, &true.into()));
     let second = page(&format!("&cursor={}", first["nextCursor"].as_str().unwrap())).await;

@@ -5,14 +5,14 @@ use std::cmp::Reverse;
 use hashbrown::HashMap;
 
 use super::{QueryError, QueryService};
-use crate::model::{QueryRequest, SpanBatch, SpanRef, TraceId};
+use crate::model::{QueryRequest, SpanBatch, SpanRef, TraceId, critical_shares, merge};
 
 /// Most traces that one list of summaries is made from: pages end here, and other orders than the newest first rank the
 /// newest so many.
 pub const SUMMARIES_MAX: usize = 10_000;
 
 /// A trace in a list of results.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TraceSummary {
     /// The trace.
     pub trace_id: TraceId,
@@ -40,7 +40,7 @@ pub struct RootSummary {
 }
 
 /// One service's part of a trace.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceSummary {
     /// Local service name.
     pub name: String,
@@ -50,6 +50,8 @@ pub struct ServiceSummary {
     pub error_count: usize,
     /// Its longest span, microseconds.
     pub max_duration_us: i64,
+    /// Its share of the critical path, 0 to 1, of the traces that a page shows.
+    pub critical_share: f64,
 }
 
 /// The order of a list.
@@ -67,7 +69,7 @@ pub enum SummaryOrder {
 }
 
 /// A part of a list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SummaryPage {
     /// In the order asked for.
     pub summaries: Vec<TraceSummary>,
@@ -101,14 +103,17 @@ fn page(traces: &[SpanBatch], order: SummaryOrder, offset: usize, end: usize) ->
     let is_complete = traces.len() <= SUMMARIES_MAX;
     let has_more = traces.len() > end && end < SUMMARIES_MAX;
     let traces = &traces[..traces.len().min(SUMMARIES_MAX)];
-    let shown = |summaries: &mut dyn Iterator<Item = TraceSummary>| summaries.take(end).skip(offset).collect();
-    let mut all = traces.iter().filter_map(TraceSummary::of);
+    let mut all = traces.iter().filter_map(|trace| Some((TraceSummary::of(trace)?, trace)));
+    // What takes a tree of the trace is made for those on the page only.
+    let shown = |summaries: &mut dyn Iterator<Item = (TraceSummary, &SpanBatch)>| {
+        summaries.take(end).skip(offset).map(|(summary, trace)| summary.with_critical_shares(trace)).collect()
+    };
     let summaries = if order == SummaryOrder::Newest {
         shown(&mut all)
     } else {
         let mut ranked: Vec<_> = all.collect();
         // Stable: equal ones stay newest first.
-        ranked.sort_by_key(|summary| Reverse(order.rank(summary)));
+        ranked.sort_by_key(|(summary, _)| Reverse(order.rank(summary)));
         shown(&mut ranked.into_iter())
     };
     SummaryPage { summaries, has_more, is_complete }
@@ -165,6 +170,14 @@ impl TraceSummary {
             }),
             services: by_span_count(services),
         })
+    }
+
+    fn with_critical_shares(mut self, spans: &SpanBatch) -> Self {
+        let shares: HashMap<&str, f64> = critical_shares(&merge(spans.iter())).into_iter().collect();
+        for service in &mut self.services {
+            service.critical_share = shares.get(service.name.as_str()).copied().unwrap_or_default();
+        }
+        self
     }
 }
 
