@@ -28,7 +28,7 @@ import { ServiceCode } from '../widgets/ServiceTag';
 import { LoadingPanel } from '../widgets/StatePanel';
 import styles from './GraphView.module.css';
 import { edgeWidth, errorShare, type Health, healthOf, linkKey, type ServiceGraph, type ServiceNode } from './graph';
-import type { Point } from './layout';
+import type { Point } from './layoutCall';
 import { type LaidOut, nodeErrorShare, nodeHeight, nodeWidth, useLayout } from './useLayout';
 
 type BoxNode = Node<

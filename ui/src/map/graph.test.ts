@@ -12,7 +12,8 @@ import {
   serviceGraph,
   sortLinks,
 } from './graph';
-import { layOut, linkWeight } from './layout';
+import { layOut } from './layout';
+import { linkWeight } from './layoutCall';
 
 const link = (parent: string, child: string, callCount = 1, errorCount = 0): ServiceLink => ({
   parent,

@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'react';
 import { startWorker } from '../api/worker';
 import { errorShare, type ServiceGraph, type ServiceNode } from './graph';
-import { type LayoutAnswer, linkWeight } from './layout';
 import workerUrl from './layout.worker?worker&url';
+import { type LayoutAnswer, linkWeight } from './layoutCall';
 
 export const nodeHeight = 46;
 
