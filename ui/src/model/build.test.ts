@@ -20,7 +20,7 @@ import {
   spanIdOf,
 } from './layout';
 import type { Span } from './span';
-import { cpuNowMs, deepTrace, EPOCH_US, hex, largeTrace, randomOf, randomTrace, shuffled, span } from './testing';
+import { deepTrace, EPOCH_US, hex, LARGE_MS, largeTrace, randomOf, randomTrace, shuffled, span } from './testing';
 
 const layoutOf = (spans: readonly Span[], split = false): Layout => layOut(readTrace(spans), split).layout;
 
@@ -276,38 +276,44 @@ describe('clock skew', () => {
 });
 
 describe('size', () => {
-  it('reads 50,000 spans in linear time', () => {
-    const spans = largeTrace(50_000);
-    const begin = cpuNowMs();
-    const layout = layoutOf(spans);
-    expect(cpuNowMs() - begin).toBeLessThan(3_000);
-    expect(layout.rowCount).toBe(50_000);
-  });
+  it(
+    'reads 50,000 spans',
+    () => {
+      const spans = largeTrace(50_000);
+      const layout = layoutOf(spans);
+      expect(layout.rowCount).toBe(50_000);
+    },
+    LARGE_MS,
+  );
 
-  it('reads a chain of 10,000 levels, and a ring of as many', () => {
-    const chain = deepTrace(10_000);
-    const begin = cpuNowMs();
-    const layout = layoutOf(chain);
-    expect(layout.depthMax).toBe(9_999);
-    expect(ancestorsOf(layout, 9_999)).toHaveLength(9_999);
-    const ring = layoutOf([{ ...chain[0]!, parentId: hex(10_000) }, ...chain.slice(1)]);
-    expect(ring.depthMax).toBe(10_000);
-    expect(cpuNowMs() - begin).toBeLessThan(2_000);
-  });
+  it(
+    'reads a chain of 10,000 levels, and a ring of as many',
+    () => {
+      const chain = deepTrace(10_000);
+      const layout = layoutOf(chain);
+      expect(layout.depthMax).toBe(9_999);
+      expect(ancestorsOf(layout, 9_999)).toHaveLength(9_999);
+      const ring = layoutOf([{ ...chain[0]!, parentId: hex(10_000) }, ...chain.slice(1)]);
+      expect(ring.depthMax).toBe(10_000);
+    },
+    LARGE_MS,
+  );
 
-  it('reads 50,000 reports of one id, equal or not', () => {
-    const same = Array.from({ length: 50_000 }, (_, i) =>
-      span(1, undefined, i, 5, { annotations: [{ timestamp: i + 1, value: 'x' }] }),
-    );
-    const other = Array.from({ length: 50_000 }, (_, i) =>
-      span(1, undefined, i, 5, { shared: i > 0, service: `s${i}`, kind: i > 0 ? 'SERVER' : 'CLIENT' }),
-    );
-    const below = Array.from({ length: 5_000 }, (_, i) => span(2 + i, 1, i, 5, { service: `s${i}` }));
-    const begin = cpuNowMs();
-    expect(layoutOf(same).rowCount).toBe(1);
-    expect(layoutOf([...other, ...below]).rowCount).toBe(54_999);
-    expect(cpuNowMs() - begin).toBeLessThan(3_000);
-  });
+  it(
+    'reads 50,000 reports of one id, equal or not',
+    () => {
+      const same = Array.from({ length: 50_000 }, (_, i) =>
+        span(1, undefined, i, 5, { annotations: [{ timestamp: i + 1, value: 'x' }] }),
+      );
+      const other = Array.from({ length: 50_000 }, (_, i) =>
+        span(1, undefined, i, 5, { shared: i > 0, service: `s${i}`, kind: i > 0 ? 'SERVER' : 'CLIENT' }),
+      );
+      const below = Array.from({ length: 5_000 }, (_, i) => span(2 + i, 1, i, 5, { service: `s${i}` }));
+      expect(layoutOf(same).rowCount).toBe(1);
+      expect(layoutOf([...other, ...below]).rowCount).toBe(54_999);
+    },
+    LARGE_MS,
+  );
 
   it.each([
     ['large-10000.json.gz', 10_000, 15],

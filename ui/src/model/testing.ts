@@ -103,8 +103,5 @@ export function largeTrace(count: number): Span[] {
   return spans;
 }
 
-/** Milliseconds of processor time so far: other work of the machine does not count against a limit. */
-export function cpuNowMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1_000;
-}
+/** How long a test of a large trace may take: what takes quadratic time does not end in it, what is linear needs seconds. */
+export const LARGE_MS = 60_000;

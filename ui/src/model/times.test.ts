@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { layOut, readTrace } from './build';
 import { FLAG_ASYNC, type Layout } from './layout';
 import type { Span } from './span';
-import { cpuNowMs, deepTrace, largeTrace, randomTrace, span } from './testing';
+import { deepTrace, LARGE_MS, largeTrace, randomTrace, span } from './testing';
 
 const layoutOf = (spans: readonly Span[]): Layout => layOut(readTrace(spans), false).layout;
 
@@ -84,14 +84,16 @@ describe('critical path', () => {
     }
   });
 
-  it('is found in 50,000 spans and 10,000 levels', () => {
-    const begin = cpuNowMs();
-    const deep = layoutOf(deepTrace(10_000));
-    expect(deep.critical.totalUs).toBe(deep.duration[0]);
-    const large = layoutOf(largeTrace(50_000));
-    expect(large.critical.totalUs).toBeCloseTo(large.duration[0]!, 3);
-    expect(cpuNowMs() - begin).toBeLessThan(4_000);
-  });
+  it(
+    'is found in 50,000 spans and 10,000 levels',
+    () => {
+      const deep = layoutOf(deepTrace(10_000));
+      expect(deep.critical.totalUs).toBe(deep.duration[0]);
+      const large = layoutOf(largeTrace(50_000));
+      expect(large.critical.totalUs).toBeCloseTo(large.duration[0]!, 3);
+    },
+    LARGE_MS,
+  );
 });
 
 describe('self time', () => {
