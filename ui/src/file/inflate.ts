@@ -6,7 +6,7 @@ export const inflatedBytesMax = 400 * 1024 * 1024;
 
 /** The bytes of a file, inflated when it is gzip (told by its first bytes, not by its name). */
 export async function inflate(file: Blob, bytesMax = inflatedBytesMax): Promise<Uint8Array<ArrayBuffer>> {
-  if (file.size > fileBytesMax) throw new FormatError(`the file is larger than ${mebibytes(fileBytesMax)}`);
+  if (file.size > fileBytesMax) throw new FormatError('badSize', { size: mebibytes(fileBytesMax) });
   const head = new Uint8Array(await file.slice(0, 2).arrayBuffer());
   if (head[0] !== 0x1f || head[1] !== 0x8b) return new Uint8Array(await file.arrayBuffer());
   const chunks: Uint8Array[] = [];
@@ -14,13 +14,13 @@ export async function inflate(file: Blob, bytesMax = inflatedBytesMax): Promise<
   const reader = file.stream().pipeThrough(new DecompressionStream('gzip')).getReader();
   for (;;) {
     const { done, value } = await reader.read().catch(() => {
-      throw new FormatError('the gzip data is damaged');
+      throw new FormatError('badGzip');
     });
     if (done) break;
     size += value.byteLength;
     if (size > bytesMax) {
       await reader.cancel();
-      throw new FormatError(`the file inflates to more than ${mebibytes(bytesMax)}`);
+      throw new FormatError('badInflated', { size: mebibytes(bytesMax) });
     }
     chunks.push(value);
   }

@@ -1,5 +1,5 @@
 import { startWorker } from '../api/worker';
-import type { OpenAnswer } from './open.worker';
+import type { OpenAnswer, OpenFailure } from './open.worker';
 import workerUrl from './open.worker?worker&url';
 import { keepLocalTraces, type LocalTrace } from './store';
 
@@ -8,7 +8,7 @@ export interface OpenedFile {
   readonly size: number;
   /** Trace ids, in the order of the file; absent when it could not be read. */
   readonly traceIds?: readonly string[];
-  readonly failure?: string;
+  readonly failure?: OpenFailure;
 }
 
 /** Reads a file in a worker and keeps its traces in this browser. */

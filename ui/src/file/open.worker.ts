@@ -1,6 +1,6 @@
 import { summarise, type TraceSummary } from '../search/summary';
 import { groupByTrace, readSpans } from './formats/read';
-import { FormatError } from './formats/values';
+import { FormatError, type FormatProblem, type ProblemFacts } from './formats/values';
 import { inflate } from './inflate';
 
 export interface OpenedTrace {
@@ -8,8 +8,14 @@ export interface OpenedTrace {
   readonly json: Uint8Array<ArrayBuffer>;
 }
 
+/** Why a file could not be read, to be said in the reader's language. */
+export interface OpenFailure {
+  readonly problem: FormatProblem;
+  readonly facts: ProblemFacts;
+}
+
 /** What a file held, or why it could not be read. */
-export type OpenAnswer = { readonly traces: readonly OpenedTrace[] } | { readonly failure: string };
+export type OpenAnswer = { readonly traces: readonly OpenedTrace[] } | { readonly failure: OpenFailure };
 
 /** Reads files away from the page, whatever they hold. */
 self.addEventListener('message', async ({ data }: MessageEvent<File>) => {
@@ -28,7 +34,7 @@ async function read(file: File): Promise<OpenAnswer> {
     }));
     return { traces };
   } catch (error) {
-    if (error instanceof FormatError) return { failure: error.message };
-    return { failure: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+    if (error instanceof FormatError) return { failure: { problem: error.problem, facts: error.facts } };
+    return { failure: { problem: 'badOther', facts: { detail: String(error) } } };
   }
 }

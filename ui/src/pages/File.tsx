@@ -4,6 +4,7 @@ import { CircleAlert, FileUp, Trash2 } from 'lucide-react';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { emptySearch, type SearchAddress } from '../address/search';
+import { noFacts } from '../file/formats/values';
 import { type OpenedFile, openFile } from '../file/open';
 import { takeFiles, usePendingFiles } from '../file/pending';
 import { forgetLocalTraces, type LocalEntry, listLocalTraces } from '../file/store';
@@ -64,7 +65,7 @@ function useOpening(): [readonly Outcome[], (files: readonly globalThis.File[]) 
           results.push(await openFile(file, mine.signal));
         } catch (error) {
           if (mine.signal.aborted) break;
-          const failure = error instanceof Error ? error.message : String(error);
+          const failure = { problem: 'badOther', facts: { detail: String(error) } } as const;
           results.push({ name: file.name, size: file.size, failure, kept: true });
         }
       }
@@ -126,7 +127,9 @@ function Outcome({ file }: { readonly file: Outcome }) {
     return (
       <p className={styles.failure} role="alert">
         <CircleAlert aria-hidden="true" />
-        <span>{t('failed', { name, reason: showInvisible(file.failure) })}</span>
+        <span>
+          {t('failed', { name, reason: showInvisible(t(file.failure.problem, { ...noFacts, ...file.failure.facts })) })}
+        </span>
       </p>
     );
   }

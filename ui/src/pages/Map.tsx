@@ -164,7 +164,7 @@ function Legend({ limits }: { readonly limits: ServerConfig['dependency'] }) {
   const format = useFormat();
   return (
     <ul className={styles.legend} aria-label={t('legend')}>
-      <li className={styles.ok}>{t('legendOk')}</li>
+      <li className={styles.ok}>{t('legendOk', { share: format.percent(limits.lowErrorRate) })}</li>
       <li className={styles.warning}>{t('legendWarning', { share: format.percent(limits.lowErrorRate) })}</li>
       <li className={styles.critical}>{t('legendCritical', { share: format.percent(limits.highErrorRate) })}</li>
     </ul>

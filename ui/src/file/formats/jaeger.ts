@@ -71,7 +71,7 @@ function readTags(value: unknown, where: string): Record<string, string> {
   const tags = newTags();
   for (const one of list(value, where)) {
     const { key, value: content } = members(one, where);
-    if (typeof key !== 'string') throw new FormatError(`${where}: a tag has no key`);
+    if (typeof key !== 'string') throw new FormatError('badKeyless', { place: where });
     tags[key] = attributeText(content);
   }
   return tags;

@@ -88,7 +88,7 @@ function readStatus(value: unknown, tags: Record<string, string>, where: string)
 function nanos(value: unknown, where: string): number {
   if (value === undefined || value === null || value === '') return 0;
   const digits = String(value);
-  if (!/^\d{1,20}$/.test(digits)) throw new FormatError(`${where} is not a number`);
+  if (!/^\d{1,20}$/.test(digits)) throw new FormatError('badNumber', { place: where });
   return Number(digits.slice(0, -3) || '0');
 }
 

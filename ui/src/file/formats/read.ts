@@ -16,8 +16,8 @@ export function readSpans(content: string): JsonSpan[] {
   const spans = parseDocuments(content).flatMap((document, index, all) =>
     spansOf(document, all.length > 1 ? `line ${index + 1}` : ''),
   );
-  if (spans.length === 0) throw new FormatError('the file holds no spans');
-  if (spans.length > fileSpansMax) throw new FormatError(`the file holds more than ${fileSpansMax} spans`);
+  if (spans.length === 0) throw new FormatError('badEmpty');
+  if (spans.length > fileSpansMax) throw new FormatError('badTooMany', { number: fileSpansMax });
   return spans;
 }
 
@@ -37,14 +37,16 @@ function parseDocuments(content: string): unknown[] {
     return [JSON.parse(content)];
   } catch (error) {
     const lines = content.split('\n').filter((line) => line.trim() !== '');
-    if (lines.length < 2) throw new FormatError(`not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    if (lines.length < 2)
+      throw new FormatError('badJson', { detail: error instanceof Error ? error.message : String(error) });
     return lines.map((line, index) => {
       try {
         return JSON.parse(line);
       } catch {
         // The message about the whole file says more, unless the first line was good.
-        if (index === 0) throw new FormatError(`not JSON: ${error instanceof Error ? error.message : String(error)}`);
-        throw new FormatError(`line ${index + 1} is not JSON`);
+        if (index === 0)
+          throw new FormatError('badJson', { detail: error instanceof Error ? error.message : String(error) });
+        throw new FormatError('badLine', { number: index + 1 });
       }
     });
   }
@@ -53,14 +55,14 @@ function parseDocuments(content: string): unknown[] {
 function spansOf(document: unknown, place: string): JsonSpan[] {
   const at = (text: string) => (place === '' ? text : `${place}, ${text}`);
   if (Array.isArray(document)) return spansOfList(document, at);
-  const content = members(document, at('the content'));
+  const content = members(document, at('{…}'));
   if (content.resourceSpans !== undefined) return otlpSpans(content, at('OTLP'));
   if (content.data !== undefined) {
     return list(content.data, at('data')).flatMap((trace, index) => jaegerSpans(trace, at(`trace ${index + 1}`)));
   }
   if (content.spans !== undefined) return jaegerSpans(content, at('trace'));
   if (content.traceId !== undefined && content.id !== undefined) return spansOfList([content], at);
-  throw new FormatError(at('the content is no known form: zipkin v1 or v2, Jaeger or OTLP JSON'));
+  throw new FormatError('badForm', { place: at('{…}') });
 }
 
 function spansOfList(document: readonly unknown[], at: (text: string) => string): JsonSpan[] {
@@ -90,7 +92,7 @@ function checkDepth(content: string): void {
     } else if (code === 0x22) inText = true;
     else if (code === 0x5b || code === 0x7b) {
       depth += 1;
-      if (depth > depthMax) throw new FormatError(`nested deeper than ${depthMax} levels`);
+      if (depth > depthMax) throw new FormatError('badDepth', { number: depthMax });
     } else if (code === 0x5d || code === 0x7d) depth -= 1;
   }
 }

@@ -120,7 +120,7 @@ function readAnnotations(value: unknown, drafts: Drafts, where: string): Map<str
   const all = list(value, `${where}: annotations`).map((one, index) => {
     const at = `${where}: annotation ${index + 1}`;
     const { timestamp, value: words, endpoint: host } = members(one, at);
-    if (typeof words !== 'string') throw new FormatError(`${at} has no value`);
+    if (typeof words !== 'string') throw new FormatError('badValueless', { place: at });
     return { timestamp: micros(timestamp, `${at}: timestamp`) ?? 0, value: words, endpoint: endpoint(host, at) };
   });
   all.sort((a, b) => a.timestamp - b.timestamp || (a.value < b.value ? -1 : 1));
@@ -201,7 +201,7 @@ function readBinary(value: unknown, drafts: Drafts, core: ReadonlyMap<string, V1
   for (const [index, one] of list(value, `${where}: binaryAnnotations`).entries()) {
     const at = `${where}: binaryAnnotation ${index + 1}`;
     const { key, value: content, endpoint: host } = members(one, at);
-    if (typeof key !== 'string') throw new FormatError(`${at} has no key`);
+    if (typeof key !== 'string') throw new FormatError('badKeyless', { place: at });
     const peer = endpoint(host, at);
     if (addressKeys.has(key) && (content === true || typeof content === 'string') && peer) addresses.set(key, peer);
     else if (key === 'lc' && content === '') drafts.of(peer);

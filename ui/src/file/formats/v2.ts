@@ -10,7 +10,7 @@ export function v2Span(value: unknown, where: string): JsonSpan {
   const parentId = parentOf(span.parentId, id, `${where}: parentId`);
   const { kind } = span;
   if (kind !== undefined && kind !== null && !(typeof kind === 'string' && kinds.has(kind))) {
-    throw new FormatError(`${where}: kind is none of CLIENT, SERVER, PRODUCER, CONSUMER`);
+    throw new FormatError('badKind', { place: where });
   }
   const name = text(span.name);
   const timestamp = micros(span.timestamp, `${where}: timestamp`);
@@ -53,7 +53,7 @@ export function endpoint(value: unknown, where: string): JsonEndpoint | undefine
 
 function annotation(value: unknown, where: string): { timestamp: number; value: string } {
   const { timestamp, value: words } = members(value, where);
-  if (typeof words !== 'string') throw new FormatError(`${where} has no value`);
+  if (typeof words !== 'string') throw new FormatError('badValueless', { place: where });
   return { timestamp: micros(timestamp, `${where}: timestamp`) ?? 0, value: words };
 }
 
@@ -62,7 +62,7 @@ function readTags(value: unknown, where: string): Record<string, string> | undef
   const tags = newTags();
   for (const [key, one] of Object.entries(members(value, where))) {
     if (typeof one !== 'string' && typeof one !== 'number' && typeof one !== 'boolean') {
-      throw new FormatError(`${where}: "${key}" is not a text`);
+      throw new FormatError('badText', { place: `${where}: "${key}"` });
     }
     tags[key] = String(one);
   }

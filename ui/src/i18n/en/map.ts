@@ -48,7 +48,7 @@ export const map = {
   facts: '{{services}}, {{links}}.',
   foundNone: 'No service matches.',
   legend: 'Legend',
-  legendOk: 'fewer errors',
+  legendOk: 'less than {{share}} errors',
   legendWarning: '{{share}} errors or more',
   legendCritical: '{{share}} errors or more',
   find: 'Find a service…',

@@ -53,7 +53,7 @@ export const map: RomanceArea<'map'> = {
   facts: '{{services}}, {{links}}.',
   foundNone: 'Ningún servicio coincide.',
   legend: 'Leyenda',
-  legendOk: 'menos errores',
+  legendOk: 'menos de {{share}} de errores',
   legendWarning: '{{share}} de errores o más',
   legendCritical: '{{share}} de errores o más',
   find: 'Buscar un servicio…',

@@ -54,7 +54,7 @@ export const map: RomanceArea<'map'> = {
   facts: '{{services}}, {{links}}.',
   foundNone: 'Aucun service ne correspond.',
   legend: 'Légende',
-  legendOk: 'moins d’erreurs',
+  legendOk: 'moins de {{share}} d’erreurs',
   legendWarning: '{{share}} d’erreurs ou plus',
   legendCritical: '{{share}} d’erreurs ou plus',
   find: 'Chercher un service…',

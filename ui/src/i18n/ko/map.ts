@@ -47,7 +47,7 @@ export const map: PlainArea<'map'> = {
   facts: '{{services}}, {{links}}.',
   foundNone: '일치하는 서비스가 없습니다.',
   legend: '범례',
-  legendOk: '오류 적음',
+  legendOk: '오류 {{share}} 미만',
   legendWarning: '오류 {{share}} 이상',
   legendCritical: '오류 {{share}} 이상',
   find: '서비스 찾기…',

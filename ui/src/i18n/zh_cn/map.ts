@@ -47,7 +47,7 @@ export const map: PlainArea<'map'> = {
   facts: '{{services}}，{{links}}。',
   foundNone: '没有匹配的服务。',
   legend: '图例',
-  legendOk: '错误较少',
+  legendOk: '错误低于 {{share}}',
   legendWarning: '错误不低于 {{share}}',
   legendCritical: '错误不低于 {{share}}',
   find: '查找服务…',
