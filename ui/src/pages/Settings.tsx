@@ -116,8 +116,10 @@ function Choice<T extends string>(props: {
 }) {
   const name = useId();
   return (
-    <fieldset className={styles.row}>
-      <legend>{props.label}</legend>
+    <div className={styles.row} role="radiogroup" aria-labelledby={`${name}-label`}>
+      <span id={`${name}-label`} className={styles.label}>
+        {props.label}
+      </span>
       <span className={styles.options}>
         {props.options.map(([value, label]) => (
           <label key={value} className={styles.option}>
@@ -132,7 +134,7 @@ function Choice<T extends string>(props: {
           </label>
         ))}
       </span>
-    </fieldset>
+    </div>
   );
 }
 

@@ -6,7 +6,7 @@ import { useConfig } from '../api/config';
 import { fillUrl } from '../api/links';
 import { showInvisible } from '../widgets/invisible';
 import { SafeLink } from '../widgets/SafeLink';
-import { EmptyPanel } from '../widgets/StatePanel';
+import { EmptyPanel, PanelActions } from '../widgets/StatePanel';
 import type { TraceSource } from './openTraces';
 
 /** What is in the address cannot be a trace id. */
@@ -52,22 +52,24 @@ export function NotStored(props: { traceId: string; source: TraceSource; onRetry
       <p className="mono">{traceId}</p>
       <p className="muted">{source === 'file' ? t('notInBrowserText') : t('notStoredText')}</p>
       {left !== undefined && <p aria-live="off">{t('askedAgainIn', { count: left })}</p>}
-      {source === 'server' && (
-        <button type="button" className="button primary" onClick={again}>
-          {t('askNow')}
-        </button>
-      )}
-      <ToSearch />
-      {source === 'file' && (
-        <Link to="/traceViewer" className="button">
-          {t('openFile')}
-        </Link>
-      )}
-      {logs && (
-        <SafeLink href={logs} className="button">
-          {t('logs')}
-        </SafeLink>
-      )}
+      <PanelActions>
+        {source === 'server' && (
+          <button type="button" className="button primary" onClick={again}>
+            {t('askNow')}
+          </button>
+        )}
+        <ToSearch />
+        {source === 'file' && (
+          <Link to="/traceViewer" className="button">
+            {t('openFile')}
+          </Link>
+        )}
+        {logs && (
+          <SafeLink href={logs} className="button">
+            {t('logs')}
+          </SafeLink>
+        )}
+      </PanelActions>
     </EmptyPanel>
   );
 }
@@ -91,10 +93,12 @@ export function TooLarge({ size, onOpen }: { size: string; onOpen: () => void })
   return (
     <EmptyPanel title={t('tooLarge', { size })} icon={<Weight aria-hidden="true" />}>
       <p className="muted">{t('tooLargeText')}</p>
-      <button type="button" className="button primary" onClick={onOpen}>
-        {t('openAnyway')}
-      </button>
-      <ToSearch />
+      <PanelActions>
+        <button type="button" className="button primary" onClick={onOpen}>
+          {t('openAnyway')}
+        </button>
+        <ToSearch />
+      </PanelActions>
     </EmptyPanel>
   );
 }

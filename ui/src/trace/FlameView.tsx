@@ -84,7 +84,7 @@ function Graph({ view, flame }: { view: TraceView; flame: Flame }) {
     end: root < 0 ? flame.count : root + flame.size[root]!,
     cursor,
     hovered: hover?.box ?? -1,
-    matching: view.found.matching,
+    matching: view.found.rows?.length ? view.found.matching : undefined,
     critical: address.criticalPath,
     merged,
   };

@@ -40,7 +40,7 @@ export function Timeline(props: { readonly view: TraceView; readonly onDetail: (
   }));
   const indent = indentOf(nameWidth, view.layout.depthMax);
   const ticks = useMemo(
-    () => axisTicks(view.zoom.from, view.zoom.to, Math.max(3, Math.floor(laneWidth / TICK_EVERY_PX)), i18n.language),
+    () => axisTicks(view.zoom.from, view.zoom.to, Math.max(1, Math.floor(laneWidth / TICK_EVERY_PX)), i18n.language),
     [view.zoom, laneWidth, i18n.language],
   );
   return (

@@ -82,6 +82,8 @@ export const TreeGrid = memo(function TreeGrid(props: {
   else if (tabPlace >= window.end && tabPlace < visible.length) shown.push(tabPlace);
   const top = visible[window.top] ?? -1;
   const scrolled = top >= 0 && visible[0] !== top;
+  // A search without a match leaves the rows as they are: nothing would be told by dimming all.
+  const anyFound = (view.found.rows?.length ?? 0) > 0;
   return (
     <>
       <div
@@ -114,7 +116,7 @@ export const TreeGrid = memo(function TreeGrid(props: {
                 levelsMax={props.levelsMax}
                 selected={row === selected}
                 tabbable={place === tabPlace}
-                dimmed={view.found.matching !== undefined && !matches}
+                dimmed={anyFound && !matches}
                 words={matches ? view.found.words : undefined}
                 criticalPath={view.address.criticalPath}
                 format={format}

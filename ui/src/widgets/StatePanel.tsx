@@ -61,6 +61,11 @@ export function EmptyPanel(props: {
   );
 }
 
+/** What can be done about it, side by side. */
+export function PanelActions({ children }: { readonly children: ReactNode }) {
+  return <div className={styles.actions}>{children}</div>;
+}
+
 /** A region that could not be loaded: what failed, the server's reason, Retry, and details to copy. */
 export function ErrorPanel(props: {
   readonly title: string;
