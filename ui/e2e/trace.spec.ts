@@ -27,15 +27,17 @@ test('a trace opens with its rows, sums and name', async ({ page, server }) => {
   await expect(page.getByText('7 rows (8 spans)')).toBeVisible();
   await expect(page.getByText('5 services')).toBeVisible();
   await expect(page.getByText('2 errors in 2 services')).toBeVisible();
-  expect(await names(page)).toEqual([
-    'frontend post /checkout',
-    'cart get /cart',
-    'cart-db select',
-    'frontend charge',
-    'payment post /charge',
-    'payment score',
-    'mailer send mail',
-  ]);
+  await expect
+    .poll(() => names(page))
+    .toEqual([
+      'frontend post /checkout',
+      'cart get /cart',
+      'cart-db select',
+      'frontend charge',
+      'payment post /charge',
+      'payment score',
+      'mailer send mail',
+    ]);
   await expect(rows(page).first()).toContainText('1.2 s');
 });
 
@@ -160,12 +162,9 @@ test('find counts, marks and steps through matches, opening what hides them', as
   await expect(row(page, /post \/charge/)).toHaveAttribute('aria-selected', 'true');
   await expect(row(page, /post \/charge/).locator('mark')).toHaveText('payment');
   await page.getByRole('button', { name: 'Show only matches' }).click();
-  expect(await names(page)).toEqual([
-    'frontend post /checkout',
-    'frontend charge',
-    'payment post /charge',
-    'payment score',
-  ]);
+  await expect
+    .poll(() => names(page))
+    .toEqual(['frontend post /checkout', 'frontend charge', 'payment post /charge', 'payment score']);
   await expect(page).toHaveURL(/only=1/);
   await page.reload();
   await expect(find(page)).toHaveValue('payment');
@@ -186,7 +185,7 @@ test('errors are stepped through by keys and buttons, and shown alone', async ({
   await page.keyboard.press('E');
   await expect(selected).toHaveAccessibleName(/^frontend charge/);
   await page.getByRole('button', { name: 'Errors only' }).click();
-  expect(await names(page)).toEqual(['frontend post /checkout', 'frontend charge', 'payment post /charge']);
+  await expect.poll(() => names(page)).toEqual(['frontend post /checkout', 'frontend charge', 'payment post /charge']);
 });
 
 test('the critical path is drawn inside the bars and told in the detail', async ({ page, server }) => {
@@ -203,7 +202,7 @@ test('the critical path is drawn inside the bars and told in the detail', async 
 test('one span is shown alone with what is below it', async ({ page, server }) => {
   await openShop(page, server, '?s=0000000000000004&d=0');
   await page.keyboard.press('r');
-  expect(await names(page)).toEqual(['frontend charge', 'payment post /charge', 'payment score']);
+  await expect.poll(() => names(page)).toEqual(['frontend charge', 'payment post /charge', 'payment score']);
   await expect(page).toHaveURL(/root=0000000000000004/);
   await page.goBack();
   await expect(rows(page)).toHaveCount(7);
