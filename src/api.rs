@@ -30,7 +30,7 @@ use crate::query::QueryService;
 use crate::storage::StorageBackend;
 use crate::telemetry::{Clock, HealthComponent};
 use crate::web::answer;
-use crate::web::compression::compress;
+use crate::web::compression::{CompressionConfig, compress};
 
 /// Settings of the API.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,13 +41,21 @@ pub struct ApiConfig {
     pub ui_enabled: bool,
     /// How long lists of names may be cached (`ZIPKIN_QUERY_NAMES_MAX_AGE`).
     pub names_max_age: Duration,
+    /// Which answers are compressed (`server.compression.*`).
+    pub compression: CompressionConfig,
     /// What the UI is told.
     pub ui: UiConfig,
 }
 
 impl Default for ApiConfig {
     fn default() -> Self {
-        Self { query_enabled: true, ui_enabled: true, names_max_age: Duration::from_secs(300), ui: UiConfig::default() }
+        Self {
+            query_enabled: true,
+            ui_enabled: true,
+            names_max_age: Duration::from_secs(300),
+            compression: CompressionConfig::default(),
+            ui: UiConfig::default(),
+        }
     }
 }
 
@@ -100,7 +108,7 @@ impl ApiState {
     pub fn new(parts: ApiParts) -> Self {
         let mut health: Vec<Arc<dyn HealthComponent>> = vec![Arc::new(StorageHealth(parts.storage))];
         health.extend(parts.health);
-        let ui = Ui::new(parts.config.ui.clone(), parts.query.config().search_enabled);
+        let ui = Ui::new(parts.config.ui.clone());
         let inner = Inner {
             ui,
             health,
@@ -138,7 +146,7 @@ pub fn routes(state: ApiState) -> Router {
     if state.inner.config.ui_enabled {
         routes = routes.merge(ui::routes(&state));
     }
-    compress(routes).with_state(state)
+    compress(routes, state.inner.config.compression.clone()).with_state(state)
 }
 
 fn operations() -> Router<ApiState> {

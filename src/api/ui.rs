@@ -45,9 +45,9 @@ struct Inner {
 }
 
 impl Ui {
-    pub(super) fn new(config: UiConfig, search_enabled: bool) -> Self {
+    pub(super) fn new(config: UiConfig) -> Self {
         let assets = Assets::find();
-        let body = Bytes::from(config_json::config_json(&config, search_enabled));
+        let body = Bytes::from(config_json::config_json(&config));
         let config_json = File::new("application/json; charset=utf-8", Some(CONFIG_CACHE_CONTROL), body);
         let index = index_file(&assets, &config);
         let security_policy = security_policy(&config);

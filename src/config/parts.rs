@@ -57,7 +57,7 @@ pub(super) fn read(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<Str
     let self_tracing = self_tracing::self_tracing(reader);
     let storage = storage::storage(reader, env, notes);
     let query = reading::query(reader, &storage.options);
-    let api = reading::api(reader);
+    let api = reading::api(reader, &storage.options);
     let ingest = ingest(reader);
     let decode = DecodeLimits { spans_max: reader.number(&rows::COLLECTOR_MESSAGE_SPANS_MAX, 1..=100_000_000) };
     let ingest_memory_bytes = reader.bytes_or(&rows::INGEST_MEMORY_BYTES, 1 << 20, memory_bytes_default());

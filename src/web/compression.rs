@@ -3,6 +3,8 @@
 //! The work is tower-http's; the choice is ours, because the peer's differs: only four media types, from 2048 bytes on, the
 //! first listed coding on a tie (`gzip, br` is gzip), brotli for `*`, and `vary` only on answers that were compressed.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
@@ -13,11 +15,23 @@ use http_body::Body;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::Predicate;
 
-/// Shorter bodies are sent as they are.
-pub const COMPRESSED_BYTES_MIN: u64 = 2048;
+/// Which answers are worth it (zipkin's `server.compression.*`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompressionConfig {
+    /// Compress at all.
+    pub enabled: bool,
+    /// Media types that are compressed, without parameters.
+    pub types: Vec<String>,
+    /// Shorter bodies are sent as they are.
+    pub bytes_min: u64,
+}
 
-/// Types that are worth it (zipkin's `server.compression.mime-types`).
-const COMPRESSED_TYPES: [&str; 4] = ["application/json", "application/javascript", "text/css", "image/svg"];
+impl Default for CompressionConfig {
+    fn default() -> Self {
+        let types = ["application/json", "application/javascript", "text/css", "image/svg"];
+        Self { enabled: true, types: types.map(str::to_owned).to_vec(), bytes_min: 2048 }
+    }
+}
 
 /// A content coding that answers can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,32 +96,37 @@ fn parse_item(item: &str) -> (&str, f32) {
     (name.trim(), quality.map_or(1.0, |quality| quality.trim().parse().unwrap_or(0.0)))
 }
 
-#[derive(Clone, Copy, Debug)]
-struct WorthIt;
+#[derive(Clone, Debug)]
+struct WorthIt(Arc<CompressionConfig>);
 
 impl Predicate for WorthIt {
     fn should_compress<B: Body>(&self, response: &http::Response<B>) -> bool {
-        let long_enough = response.body().size_hint().exact().is_none_or(|bytes| bytes >= COMPRESSED_BYTES_MIN);
+        let long_enough = response.body().size_hint().exact().is_none_or(|bytes| bytes >= self.0.bytes_min);
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        long_enough && content_type.is_some_and(is_compressed_type)
+        long_enough && content_type.is_some_and(|content_type| self.0.has_type(content_type))
     }
 }
 
-/// True for the types that are compressed; parameters do not matter.
-#[must_use]
-pub fn is_compressed_type(content_type: &str) -> bool {
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    COMPRESSED_TYPES.iter().any(|compressed| media_type.eq_ignore_ascii_case(compressed))
+impl CompressionConfig {
+    /// True for the types that are compressed; parameters do not matter.
+    fn has_type(&self, content_type: &str) -> bool {
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        self.types.iter().any(|compressed| media_type.eq_ignore_ascii_case(compressed))
+    }
 }
 
-/// Compresses the answers of these routes where the request allows it.
-pub fn compress<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
-    router.layer(CompressionLayer::new().compress_when(WorthIt)).layer(middleware::from_fn(choose_coding))
+/// Compresses the answers of these routes where the request allows it. Routes whose content is packed already see no
+/// `accept-encoding` when nothing is to be compressed.
+pub fn compress<S: Clone + Send + Sync + 'static>(router: Router<S>, config: CompressionConfig) -> Router<S> {
+    let enabled = config.enabled;
+    router
+        .layer(CompressionLayer::new().compress_when(WorthIt(Arc::new(config))))
+        .layer(middleware::from_fn(move |request, next| choose_coding(enabled, request, next)))
 }
 
 /// Leaves tower-http exactly one coding to choose, and takes back the `vary` it adds to answers that stayed plain.
-async fn choose_coding(mut request: Request, next: Next) -> Response {
-    let coding = Coding::choose(request.headers());
+async fn choose_coding(enabled: bool, mut request: Request, next: Next) -> Response {
+    let coding = Coding::choose(request.headers()).filter(|_| enabled);
     match coding {
         Some(coding) => request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(coding.name())),
         None => request.headers_mut().remove(ACCEPT_ENCODING),

@@ -3,6 +3,8 @@
 use std::process::Output;
 
 use crate::binary::{Process, zipkind};
+use crate::support::http::Request;
+use crate::support::server::{Server, Store};
 
 fn run(variables: &[(&str, &str)], arguments: &[&str], files: &[(&str, &str)]) -> Output {
     let directory = tempfile::tempdir().unwrap();
@@ -96,4 +98,39 @@ fn text_logs_hold_the_message_and_its_fields() {
     assert!(text(&output.stdout).contains(" INFO zipkind::server: configuration"), "{output:?}");
     let quiet = zipkind(directory.path(), &variables).env("LOG_LEVEL", "error").output().unwrap();
     assert_eq!(text(&quiet.stdout), "");
+}
+
+/// What was only understood once: each has its effect now, by variable and by argument.
+#[test]
+fn settings_of_answers_and_of_the_ui_have_their_effect() {
+    let answers = |variables: &[(&str, &str)]| {
+        let server = Server::start(Store::Memory, variables);
+        let spans: Vec<String> =
+            (1..=40).map(|id| format!(r#"{{"traceId":"1","id":"{id:x}","name":"a rather long name"}}"#)).collect();
+        server.post_spans(format!("[{}]", spans.join(",")));
+        let accept = |path: &str| Request::new("GET", path).header("Accept-Encoding", "gzip");
+        let trace = server.send(&accept("/api/v2/trace/1"));
+        let settings = server.get("/zipkin/config.json").json();
+        (trace.header("content-encoding") == Some("gzip"), settings["searchEnabled"].as_bool())
+    };
+    assert_eq!(answers(&[]), (true, Some(true)));
+    assert_eq!(answers(&[("SEARCH_ENABLED", "false")]), (true, Some(false)));
+    assert_eq!(
+        answers(&[("ZIPKIN_UI_SEARCH_ENABLED", "false"), ("SERVER_COMPRESSION_ENABLED", "false")]),
+        (false, Some(false))
+    );
+    assert_eq!(answers(&[("SERVER_COMPRESSION_MIME_TYPES", "text/css")]), (false, Some(true)));
+    assert_eq!(answers(&[("SERVER_COMPRESSION_MIN_RESPONSE_SIZE", "1MiB")]), (false, Some(true)));
+}
+
+/// Of zipkin's actuator only what does not change the server is there.
+#[test]
+fn no_address_changes_the_level_of_logs() {
+    let server = Server::start(Store::Memory, &[]);
+    for path in ["/actuator/loggers", "/actuator/loggers/zipkin2", "/actuator/shutdown", "/actuator/env"] {
+        let body = r#"{"configuredLevel":"TRACE"}"#;
+        let response = server.send(&Request::new("POST", path).header("Content-Type", "application/json").body(body));
+        assert_eq!(response.status, 404, "{path}");
+        assert_eq!(server.get(path).status, 404, "{path}");
+    }
 }

@@ -13,6 +13,8 @@ pub struct UiConfig {
     pub query_limit: i32,
     /// Window of a search, milliseconds.
     pub default_lookback_ms: i64,
+    /// The UI has a page to search on (`zipkin.ui.search-enabled`, by default as `SEARCH_ENABLED`).
+    pub search_enabled: bool,
     /// Address of logs with `{traceId}`.
     pub logs_url: Option<String>,
     /// Address of help.
@@ -43,6 +45,7 @@ impl Default for UiConfig {
             environment: String::new(),
             query_limit: 10,
             default_lookback_ms: 900_000,
+            search_enabled: true,
             logs_url: None,
             support_url: None,
             archive_post_url: None,
@@ -96,12 +99,12 @@ struct DependencyJson {
 }
 
 /// The body of `config.json`. An empty address counts as none, as in zipkin.
-pub(super) fn config_json(config: &UiConfig, search_enabled: bool) -> Vec<u8> {
+pub(super) fn config_json(config: &UiConfig) -> Vec<u8> {
     answer::pretty_json(&ConfigJson {
         environment: &config.environment,
         query_limit: config.query_limit,
         default_lookback: config.default_lookback_ms,
-        search_enabled,
+        search_enabled: config.search_enabled,
         logs_url: address(&config.logs_url),
         support_url: address(&config.support_url),
         archive_post_url: address(&config.archive_post_url),
@@ -140,13 +143,14 @@ mod tests {
     #[test]
     fn rates_are_written_as_doubles_and_quotes_are_escaped() {
         let config = UiConfig {
+            search_enabled: false,
             environment: "stage \"1\"".to_owned(),
             dependency_low_error_rate: 0.1,
             dependency_high_error_rate: 2.0,
             logs_url: Some(String::new()),
             ..UiConfig::default()
         };
-        let text = String::from_utf8(config_json(&config, false)).unwrap();
+        let text = String::from_utf8(config_json(&config)).unwrap();
         for part in [
             "\"environment\" : \"stage \\\"1\\\"\"",
             "\"lowErrorRate\" : 0.1,",

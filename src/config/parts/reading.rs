@@ -7,6 +7,7 @@ use crate::config::reader::Reader;
 use crate::config::variables as rows;
 use crate::query::QueryConfig;
 use crate::storage::StorageOptions;
+use crate::web::compression::CompressionConfig;
 
 pub(super) fn query(reader: &mut Reader, options: &StorageOptions) -> QueryConfig {
     QueryConfig {
@@ -18,21 +19,31 @@ pub(super) fn query(reader: &mut Reader, options: &StorageOptions) -> QueryConfi
     }
 }
 
-pub(super) fn api(reader: &mut Reader) -> ApiConfig {
+pub(super) fn api(reader: &mut Reader, options: &StorageOptions) -> ApiConfig {
     let query_enabled = reader.flag(&rows::QUERY_ENABLED);
     ApiConfig {
         query_enabled,
         ui_enabled: reader.flag_or(&rows::UI_ENABLED, query_enabled),
         names_max_age: reader.duration(&rows::QUERY_NAMES_CACHE),
-        ui: ui(reader),
+        compression: compression(reader),
+        ui: ui(reader, options.search_enabled),
     }
 }
 
-fn ui(reader: &mut Reader) -> UiConfig {
+fn compression(reader: &mut Reader) -> CompressionConfig {
+    CompressionConfig {
+        enabled: reader.flag(&rows::COMPRESSION_ENABLED),
+        types: reader.list(&rows::COMPRESSION_MIME_TYPES),
+        bytes_min: reader.bytes(&rows::COMPRESSION_MIN_BYTES, 0) as u64,
+    }
+}
+
+fn ui(reader: &mut Reader, search_enabled: bool) -> UiConfig {
     UiConfig {
         environment: reader.text(&rows::UI_ENVIRONMENT).unwrap_or_default(),
         query_limit: reader.number(&rows::UI_QUERY_LIMIT, 1..=i32::MAX),
         default_lookback_ms: milliseconds(reader.duration(&rows::UI_DEFAULT_LOOKBACK)),
+        search_enabled: reader.flag_or(&rows::UI_SEARCH_ENABLED, search_enabled),
         logs_url: reader.text(&rows::UI_LOGS_URL),
         support_url: reader.text(&rows::UI_SUPPORT_URL),
         archive_post_url: reader.text(&rows::UI_ARCHIVE_POST_URL),

@@ -6,7 +6,6 @@ use super::Preset::{Computed, Text as Is, Unset};
 use super::TimeUnit::Seconds;
 
 const NO_TLS: super::Effect = Nothing("this version serves no TLS: put a proxy before it");
-const FIXED_COMPRESSION: super::Effect = Nothing("zipkin's defaults are built in");
 const NO_EUREKA: super::Effect = Nothing("this version does not register with Eureka");
 
 super::variables! {
@@ -34,11 +33,11 @@ super::variables! {
         Mapped("`-Dname=value` in it is read as a property; all else is for a JVM and has no effect"),
         ["JAVA_OPTS"], "",
         "options of zipkin's container image";
-    COMPRESSION_ENABLED: Flag, Is("true"), FIXED_COMPRESSION, [], "server.compression.enabled",
+    COMPRESSION_ENABLED: Flag, Is("true"), Used, [], "server.compression.enabled",
         "compress answers for clients that allow it";
-    COMPRESSION_MIME_TYPES: List, Is("application/json,application/javascript,text/css,image/svg"), FIXED_COMPRESSION, [], "server.compression.mime-types",
+    COMPRESSION_MIME_TYPES: List, Is("application/json,application/javascript,text/css,image/svg"), Used, [], "server.compression.mime-types",
         "media types that are compressed";
-    COMPRESSION_MIN_BYTES: super::Kind::Bytes, Is("2048"), FIXED_COMPRESSION, [], "server.compression.min-response-size",
+    COMPRESSION_MIN_BYTES: super::Kind::Bytes, Is("2048"), Used, [], "server.compression.min-response-size",
         "smallest answer that is compressed";
     SELF_TRACING_ENABLED: Flag, Is("false"), Used, ["SELF_TRACING_ENABLED"], "zipkin.self-tracing.enabled",
         "trace own API calls, as service `zipkin-server`";

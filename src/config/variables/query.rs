@@ -12,7 +12,7 @@ super::variables! {
         "serve the read API; also the default of UI_ENABLED";
     SEARCH_ENABLED: Flag, Is("true"), Used, ["SEARCH_ENABLED"], "zipkin.storage.search-enabled",
         "serve searches and names, and keep the indexes they need";
-    UI_SEARCH_ENABLED: Flag, Computed("SEARCH_ENABLED"), Nothing("config.json tells what SEARCH_ENABLED says"), [], "zipkin.ui.search-enabled",
+    UI_SEARCH_ENABLED: Flag, Computed("SEARCH_ENABLED"), Used, [], "zipkin.ui.search-enabled",
         "what config.json tells the UI about search";
     UI_ENABLED: Flag, Computed("QUERY_ENABLED"), Used, ["UI_ENABLED"], "zipkin.ui.enabled",
         "serve the UI under /zipkin";

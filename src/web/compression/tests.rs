@@ -37,9 +37,18 @@ fn nothing_usable_means_no_compression() {
 }
 
 async fn served(length: usize, content_type: &'static str, accept: &str) -> (HeaderMap, Vec<u8>) {
+    served_with(CompressionConfig::default(), length, content_type, accept).await
+}
+
+async fn served_with(
+    config: CompressionConfig,
+    length: usize,
+    content_type: &'static str,
+    accept: &str,
+) -> (HeaderMap, Vec<u8>) {
     let body = vec![b'x'; length];
     let handler = move || async move { answer::answer(StatusCode::OK, HeaderValue::from_static(content_type), body) };
-    let router = compress(Router::new().route("/", get(handler)));
+    let router = compress(Router::new().route("/", get(handler)), config);
     let request = http::Request::get("/").header(ACCEPT_ENCODING, accept).body(axum::body::Body::empty()).unwrap();
     let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
@@ -67,4 +76,18 @@ async fn short_answers_other_types_and_other_clients_get_plain_bytes_without_var
         assert!(!headers.contains_key(CONTENT_ENCODING) && !headers.contains_key(VARY));
         assert_eq!(body.len(), length);
     }
+}
+
+#[tokio::test]
+async fn settings_decide_whether_what_and_from_where_on() {
+    let usual = CompressionConfig::default();
+    let is_compressed = |config, length, content_type| async move {
+        served_with(config, length, content_type, "gzip").await.0.contains_key(CONTENT_ENCODING)
+    };
+    let disabled = CompressionConfig { enabled: false, ..usual.clone() };
+    assert!(!is_compressed(disabled, 9999, "application/json").await);
+    let texts = CompressionConfig { types: vec!["text/plain".to_owned()], bytes_min: 10, ..usual };
+    assert!(is_compressed(texts.clone(), 10, "text/plain; charset=utf-8").await);
+    assert!(!is_compressed(texts.clone(), 9, "text/plain").await);
+    assert!(!is_compressed(texts, 9999, "application/json").await);
 }
