@@ -27,6 +27,7 @@ use crate::telemetry::log::LogConfig;
 use crate::telemetry::self_tracing::SelfTracingConfig;
 use crate::transport::grpc::GrpcCollectorConfig;
 use crate::transport::http::HttpCollectorConfig;
+use crate::transport::kafka::KafkaConfig;
 use crate::transport::otlp::OtlpConfig;
 use crate::web::edge::EdgeConfig;
 use crate::web::limits::{BodyLimits, ServerLimits};
@@ -58,6 +59,8 @@ pub struct Config {
     pub grpc_collector: GrpcCollectorConfig,
     /// The OTLP collectors.
     pub otlp: OtlpConfig,
+    /// The Kafka collector.
+    pub kafka: KafkaConfig,
     /// The read side.
     pub query: QueryConfig,
     /// What is served, and what the UI is told.

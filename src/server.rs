@@ -6,6 +6,7 @@
 mod backends;
 mod background;
 mod ending;
+mod kafka;
 mod open_files;
 mod otlp_ports;
 mod probe;
@@ -33,6 +34,7 @@ use crate::config::{Config, ServerConfig};
 use crate::ingest::{Collector, MemoryBudget};
 use crate::storage::StorageBackend;
 use crate::telemetry::{Clock, CollectorMetrics, SystemClock, log, process};
+use crate::transport::kafka::KafkaCollector;
 use crate::web::limits::ServerLimits;
 use crate::web::server::{ServeReport, ServerMetrics, serve};
 use background::Background;
@@ -41,6 +43,8 @@ use sockets::HandedOver;
 
 /// Share of the drain timeout that requests under way get at most; the lanes get what is left of it.
 const REQUESTS_SHARE: f64 = 0.5;
+/// Share of the drain timeout for partitions to finish and their group to be left.
+const KAFKA_SHARE: f64 = 0.5;
 /// How long the store may take to close, after the drain timeout if need be.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -100,6 +104,15 @@ impl Server {
         let reporting = Reporting { collector: &collector, budget: &budget, metrics: &metrics };
         let self_tracing = self_tracing::start(&config.self_tracing, &reporting)?;
         let shutdown = CancellationToken::new();
+        let kafka = kafka::start(kafka::Parts {
+            config: &config,
+            collector: collector.clone(),
+            storage: Arc::clone(&storage),
+            budget: budget.clone(),
+            metrics: &metrics,
+            registry: &registry,
+            clock: Arc::clone(&clock),
+        })?;
         let parts = routes::Parts {
             config: &config,
             storage: Arc::clone(&storage),
@@ -108,6 +121,7 @@ impl Server {
             registry: &registry,
             metrics,
             tracer: self_tracing.as_ref().map(SelfTracing::tracer),
+            health: kafka.iter().map(KafkaCollector::health).collect(),
             clock,
             draining: shutdown.clone(),
         };
@@ -118,6 +132,7 @@ impl Server {
         let metrics = ServerMetrics::register(&registry)?;
         let running = Running {
             background: background::start(Arc::clone(&storage), config.storage.maintain_interval),
+            kafka,
             collector,
             self_tracing,
             storage,
@@ -164,6 +179,7 @@ fn tell_manager(state: NotifyState<'_>) {
 struct Running {
     background: Background,
     self_tracing: Option<SelfTracing>,
+    kafka: Option<KafkaCollector>,
     collector: Collector,
     storage: Arc<dyn StorageBackend>,
     drain_timeout: Duration,
@@ -179,6 +195,9 @@ impl Running {
         shutdown.cancel();
         let deadline = Instant::now() + self.drain_timeout;
         self.background.stop().await;
+        if let Some(kafka) = self.kafka {
+            kafka.stop(self.drain_timeout.mul_f64(KAFKA_SHARE)).await;
+        }
         let served = match ended_early {
             Some(report) => report,
             None => serving.await,

@@ -7,4 +7,5 @@ mod fixture;
 pub mod grpc;
 pub mod http;
 mod intake;
+pub mod kafka;
 pub mod otlp;

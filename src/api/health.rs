@@ -76,13 +76,13 @@ async fn report(state: &ApiState, content_type: HeaderValue) -> Response {
 async fn check_all(state: &ApiState) -> Option<Components> {
     let checks = join_all(state.inner.health.iter().map(|component| async move {
         let result = component.check().await;
-        (component.name(), result)
+        Checked { name: component.name(), note: component.note(), result }
     }));
     tokio::time::timeout(HEALTH_TIMEOUT, checks).await.ok().map(Components)
 }
 
 fn all_up(components: &Components) -> bool {
-    components.0.iter().all(|(_, result)| result.is_ok())
+    components.0.iter().all(|checked| checked.result.is_ok())
 }
 
 fn word(up: bool) -> &'static str {
@@ -116,17 +116,28 @@ struct Node {
 enum Details {
     Components(Components),
     Error { error: String },
+    Note { note: String },
+}
+
+/// A component that was looked at.
+struct Checked {
+    name: String,
+    note: Option<String>,
+    result: Result<(), String>,
 }
 
 /// Components by name, in the order they were registered.
-struct Components(Vec<(String, Result<(), String>)>);
+struct Components(Vec<Checked>);
 
 impl Serialize for Components {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, result) in &self.0 {
-            let details = result.as_ref().err().map(|error| Details::Error { error: error.clone() });
-            map.serialize_entry(name, &Node { status: word(details.is_none()), details })?;
+        for Checked { name, note, result } in &self.0 {
+            let details = match result {
+                Err(error) => Some(Details::Error { error: error.clone() }),
+                Ok(()) => note.clone().map(|note| Details::Note { note }),
+            };
+            map.serialize_entry(name, &Node { status: word(result.is_ok()), details })?;
         }
         map.end()
     }

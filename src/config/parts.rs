@@ -1,5 +1,6 @@
 //! Fills each part's struct from the rows of the table.
 
+mod kafka;
 mod reading;
 mod self_tracing;
 mod storage;
@@ -82,6 +83,7 @@ pub(super) fn read(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<Str
             grpc_port: otlp_port(reader, &rows::COLLECTOR_OTLP_GRPC_PORT, OtlpConfig::default().grpc_port),
             decode,
         },
+        kafka: kafka::kafka(reader, decode, notes),
         query,
         api,
         edge: EdgeConfig {

@@ -126,7 +126,7 @@ fn what_has_no_effect_is_told_in_one_line_each() {
     let notes = load(
         &[("zipkin.no.such-thing", "1")],
         &[
-            ("KAFKA_BOOTSTRAP_SERVERS", "k:9092"),
+            ("RABBIT_QUEUE", "q"),
             ("ZIPKIN_COLLECTOR_KAFKA_OVERRIDES_MAX_POLL_RECORDS", "7"),
             ("QUERY_LOG_LEVEL", "DEBUG"),
             ("ZIPKIN_QUERY_LIMITT", "1"),
@@ -141,10 +141,10 @@ fn what_has_no_effect_is_told_in_one_line_each() {
         notes,
         [
             "QUERY_LOG_LEVEL has no effect: zipkin 3.6 documents it but does not read it, and neither does this server (environment)",
-            "KAFKA_BOOTSTRAP_SERVERS has no effect: this version has no Kafka collector (environment)",
-            "zipkin.collector.kafka.overrides.max.poll.records has no effect: this version has no Kafka collector (environment)",
+            "RABBIT_QUEUE has no effect: this version has no RabbitMQ collector (environment)",
             "unknown names have no effect: ZIPKIN_QUERY_LIMITT (environment)",
             "unknown names have no effect: zipkin.no.such-thing (argument)",
+            "zipkin.collector.kafka.overrides.max.poll.records has no effect: messages are bounded by memory (KAFKA_PREFETCH_BYTES, INGEST_MEMORY_BYTES), not by polls",
         ]
     );
 }

@@ -7,6 +7,7 @@ mod collectors;
 mod embedded;
 mod foreign;
 mod ingest;
+mod kafka;
 mod limits;
 mod operation;
 mod query;
@@ -16,6 +17,7 @@ mod reference;
 pub(super) use collectors::*;
 pub(super) use embedded::*;
 pub(super) use ingest::*;
+pub(super) use kafka::*;
 pub(super) use limits::*;
 pub(super) use operation::*;
 pub(super) use query::*;
@@ -111,6 +113,7 @@ pub static SECTIONS: &[Section] = &[
     Section { title: "Limits", rows: limits::ROWS },
     Section { title: "Storage", rows: embedded::ROWS },
     Section { title: "Storage in database servers", rows: foreign::ROWS },
+    Section { title: "Kafka", rows: kafka::ROWS },
     Section { title: "Message queues and RPC", rows: queues::ROWS },
 ];
 

@@ -12,7 +12,7 @@ use crate::ingest::{Collector, MemoryBudget};
 use crate::query::QueryService;
 use crate::storage::StorageBackend;
 use crate::telemetry::self_tracing::SelfTracer;
-use crate::telemetry::{Clock, CollectorMetrics};
+use crate::telemetry::{Clock, CollectorMetrics, HealthComponent};
 use crate::transport;
 use crate::web::body::BodyReader;
 use crate::web::edge::edge;
@@ -28,6 +28,8 @@ pub(super) struct Parts<'a> {
     pub(super) registry: &'a Registry,
     pub(super) metrics: CollectorMetrics,
     pub(super) tracer: Option<SelfTracer>,
+    /// Parts beside the store that can be up or down.
+    pub(super) health: Vec<Arc<dyn HealthComponent>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) draining: CancellationToken,
 }
@@ -49,7 +51,7 @@ pub(super) fn all(parts: Parts<'_>) -> anyhow::Result<Doors> {
         config: config.api.clone(),
         query: QueryService::new(Arc::clone(&parts.storage), config.query.clone()),
         storage: parts.storage,
-        health: Vec::new(),
+        health: parts.health,
         registry: parts.registry.clone(),
         clock: parts.clock,
         draining: parts.draining,

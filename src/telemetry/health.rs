@@ -13,4 +13,9 @@ pub trait HealthComponent: Send + Sync {
     /// # Errors
     /// What is wrong, for people; shown to whoever asks.
     async fn check(&self) -> Result<(), String>;
+
+    /// What someone should know of a part that is up.
+    fn note(&self) -> Option<String> {
+        None
+    }
 }

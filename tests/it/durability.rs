@@ -4,6 +4,6 @@
 
 mod crash;
 mod full_disk;
-mod oracle;
+pub(crate) mod oracle;
 mod power_loss;
 mod syscalls;

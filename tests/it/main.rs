@@ -12,6 +12,7 @@ mod handover;
 mod hostile;
 mod ingest_faults;
 mod ingest_limits;
+mod kafka;
 mod lifecycle;
 mod otlp_ports;
 mod packaging;

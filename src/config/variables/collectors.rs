@@ -19,8 +19,6 @@ super::variables! {
         "port for OTLP over HTTP, 0 for none; when another process has it, a set port is an error and the default a warning";
     COLLECTOR_OTLP_GRPC_PORT: Number, Computed("4317"), Used, ["COLLECTOR_OTLP_GRPC_PORT"], "zipkin.collector.otlp.grpc-port",
         "port for OTLP over gRPC, as above";
-    COLLECTOR_KAFKA_ENABLED: Flag, Is("true"), NOT_BUILT, ["COLLECTOR_KAFKA_ENABLED"], "zipkin.collector.kafka.enabled",
-        "take spans from Kafka when there is an address";
     COLLECTOR_RABBITMQ_ENABLED: Flag, Is("true"), NOT_BUILT, ["COLLECTOR_RABBITMQ_ENABLED"], "zipkin.collector.rabbitmq.enabled",
         "take spans from RabbitMQ when there is an address";
     COLLECTOR_ACTIVEMQ_ENABLED: Flag, Is("true"), NOT_BUILT, ["COLLECTOR_ACTIVEMQ_ENABLED"], "zipkin.collector.activemq.enabled",

@@ -5,7 +5,6 @@ use super::Kind::{Duration, Flag, List, Number, Secret, Text, Url};
 use super::Preset::{Text as Is, Unset};
 use super::TimeUnit::Milliseconds;
 
-const NO_KAFKA: super::Effect = Nothing("this version has no Kafka collector");
 const NO_RABBITMQ: super::Effect = Nothing("this version has no RabbitMQ collector");
 const NO_ACTIVEMQ: super::Effect = Nothing("this version has no ActiveMQ collector");
 const NO_PULSAR: super::Effect = Nothing("this version has no Pulsar collector");
@@ -13,12 +12,6 @@ const NO_SCRIBE: super::Effect = Nothing("this version has no Scribe collector")
 const NOT_READ: super::Effect = Nothing("zipkin 3.6 documents it but does not read it, and neither does this server");
 
 super::variables! {
-    KAFKA_BOOTSTRAP_SERVERS: List, Unset, NO_KAFKA, ["KAFKA_BOOTSTRAP_SERVERS"], "zipkin.collector.kafka.bootstrap-servers", "brokers";
-    KAFKA_TOPIC: List, Is("zipkin"), NO_KAFKA, ["KAFKA_TOPIC"], "zipkin.collector.kafka.topic", "topics";
-    KAFKA_GROUP_ID: Text, Is("zipkin"), NO_KAFKA, ["KAFKA_GROUP_ID"], "zipkin.collector.kafka.group-id", "consumer group";
-    KAFKA_STREAMS: Number, Is("1"), NO_KAFKA, ["KAFKA_STREAMS"], "zipkin.collector.kafka.streams", "consumers";
-    KAFKA_OVERRIDES: Secret, Unset, NO_KAFKA, [], "zipkin.collector.kafka.overrides.*", "any property of the consumer";
-
     RABBIT_ADDRESSES: List, Unset, NO_RABBITMQ, ["RABBIT_ADDRESSES"], "zipkin.collector.rabbitmq.addresses", "hosts with ports";
     RABBIT_URI: Url, Unset, NO_RABBITMQ, ["RABBIT_URI"], "zipkin.collector.rabbitmq.uri", "address, wins over its parts";
     RABBIT_CONCURRENCY: Number, Is("1"), NO_RABBITMQ, ["RABBIT_CONCURRENCY"], "zipkin.collector.rabbitmq.concurrency", "consumers";

@@ -1,0 +1,167 @@
+//! One real broker for all tests of this process, stopped by its script when the process ends; and a producer.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::message::{Headers, Message};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The address of the broker; the first caller starts it.
+pub(crate) fn servers() -> &'static str {
+    static SERVERS: OnceLock<String> = OnceLock::new();
+    SERVERS.get_or_init(start)
+}
+
+fn start() -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/services/kafka");
+    #[allow(deprecated, reason = "the folder outlives this process by a moment: the script removes it")]
+    let folder = tempfile::tempdir().unwrap().into_path();
+    let port = free_ports();
+    let output = Command::new(&script)
+        .args(["start".as_ref(), folder.join("kafka").as_os_str(), port.to_string().as_ref()])
+        .env("KAFKA_OWNER", std::process::id().to_string())
+        .output()
+        .expect("scripts/services/kafka runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "these tests need a Kafka broker, and it does not start: {errors}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Two free ports beside each other, far from those the system gives to clients.
+fn free_ports() -> u16 {
+    let first = 21_000 + (std::process::id() % 400) as u16 * 20;
+    let free = |port: &u16| [*port, port + 1].iter().all(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    (first..first + 2_000).step_by(2).find(free).expect("two free ports")
+}
+
+/// A new topic with a name of its own.
+pub(crate) fn topic(name: &str, partitions: i32) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let topic = format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    create(&topic, partitions);
+    topic
+}
+
+pub(crate) fn create(topic: &str, partitions: i32) {
+    let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1)).set("max.message.bytes", "20000000");
+    let made = block_on(admin().create_topics(&[new], &AdminOptions::new().operation_timeout(Some(CALL_TIMEOUT))));
+    made.unwrap().into_iter().for_each(|result| drop(result.unwrap()));
+}
+
+pub(crate) fn delete(topic: &str) {
+    let deleted = block_on(admin().delete_topics(&[topic], &AdminOptions::new().operation_timeout(Some(CALL_TIMEOUT))));
+    deleted.unwrap().into_iter().for_each(|result| drop(result.unwrap()));
+    // The broker forgets a topic a moment after it says so.
+    super::wait_for("the topic is gone", || {
+        let metadata = producer(&[]).client().fetch_metadata(None, CALL_TIMEOUT).unwrap();
+        metadata.topics().iter().all(|known| known.name() != topic).then_some(())
+    });
+}
+
+/// Deletes the messages before an offset, as retention does.
+pub(crate) fn delete_before(topic: &str, offset: i64) {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();
+    block_on(admin().delete_records(&list, &AdminOptions::new().operation_timeout(Some(CALL_TIMEOUT)))).unwrap();
+}
+
+fn admin() -> AdminClient<DefaultClientContext> {
+    client(&[]).create().unwrap()
+}
+
+fn client(properties: &[(&str, &str)]) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", servers()).set("message.max.bytes", "20000000");
+    for (name, value) in properties {
+        config.set(*name, *value);
+    }
+    config
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+pub(crate) fn producer(properties: &[(&str, &str)]) -> BaseProducer {
+    client(properties).create().unwrap()
+}
+
+/// Sends messages to a partition and waits until the broker has them.
+pub(crate) fn send<B: AsRef<[u8]>>(topic: &str, partition: i32, messages: impl IntoIterator<Item = B>) {
+    send_with(&producer(&[("acks", "all")]), topic, partition, messages);
+}
+
+pub(crate) fn send_with<B: AsRef<[u8]>>(
+    producer: &BaseProducer,
+    topic: &str,
+    partition: i32,
+    messages: impl IntoIterator<Item = B>,
+) {
+    for message in messages {
+        let record = BaseRecord::<(), [u8]>::to(topic).partition(partition).payload(message.as_ref());
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.poll(Duration::ZERO);
+    }
+    producer.flush(CALL_TIMEOUT).unwrap();
+    assert_eq!(producer.in_flight_count(), 0);
+}
+
+/// A message as it was found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) payload: Vec<u8>,
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+/// The first `count` messages of partition 0.
+pub(crate) fn read(topic: &str, count: usize) -> Vec<Found> {
+    let consumer: BaseConsumer =
+        client(&[("group.id", "tests-that-read"), ("auto.offset.reset", "earliest")]).create().unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
+    consumer.assign(&list).unwrap();
+    let mut found = Vec::new();
+    while found.len() < count {
+        let message = consumer.poll(super::PATIENCE).expect("a message in time").unwrap();
+        let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+        let headers = message
+            .headers()
+            .map(|headers| headers.iter().map(|header| (header.key.to_owned(), text(header.value))).collect());
+        found.push(Found {
+            payload: message.payload().unwrap_or_default().to_vec(),
+            headers: headers.unwrap_or_default(),
+        });
+    }
+    found
+}
+
+/// Commits an offset as some member of the group did.
+pub(crate) fn commit(group: &str, topic: &str, partition: i32, offset: i64) {
+    let consumer: BaseConsumer = client(&[("group.id", group)]).create().unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(offset)).unwrap();
+    consumer.commit(&list, CommitMode::Sync).unwrap();
+}
+
+/// The offset that Kafka keeps for a group.
+pub(crate) fn committed(group: &str, topic: &str, partition: i32) -> Option<i64> {
+    let consumer: BaseConsumer = client(&[("group.id", group)]).create().unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition(topic, partition);
+    let list = consumer.committed_offsets(list, CALL_TIMEOUT).unwrap();
+    match list.elements()[0].offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
+    }
+}
