@@ -311,8 +311,13 @@ impl BodyReader {
         self.limits.memory_wait
     }
 
-    fn refuse<T>(&self, error: BodyError) -> Result<T, BodyError> {
+    /// Counts a body that another layer refused.
+    pub fn count_refusal(&self, error: BodyError) {
         self.refused.with_label_values(&[error.reason()]).inc();
+    }
+
+    fn refuse<T>(&self, error: BodyError) -> Result<T, BodyError> {
+        self.count_refusal(error);
         Err(error)
     }
 }

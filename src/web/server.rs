@@ -202,6 +202,7 @@ impl Server {
                 result = connection.as_mut() => {
                     if let Err(error) = result {
                         tracing::debug!(%error, "a connection ended early");
+                        CloseReason::of_error(&*error).into_iter().for_each(|reason| self.metrics.closed(reason));
                     }
                     return;
                 }

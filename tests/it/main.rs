@@ -14,6 +14,7 @@ mod ingest_faults;
 mod ingest_limits;
 mod kafka;
 mod lifecycle;
+mod limits;
 mod otlp_ports;
 mod packaging;
 mod readme;

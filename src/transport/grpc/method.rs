@@ -165,9 +165,22 @@ impl tower::Service<http::Request<Body>> for Unary {
                 .accept_compressed(CompressionEncoding::Gzip)
                 .accept_compressed(CompressionEncoding::Zstd)
                 .max_decoding_message_size(unary.message_bytes_max);
-            Ok(grpc.unary(unary, request).await)
+            let bodies = unary.intake.bodies.clone();
+            let memory = request.extensions().get::<Memory>().cloned();
+            let response = grpc.unary(unary, request).await;
+            // Tonic refused the message itself when the method never took its memory.
+            if memory.is_some_and(|memory| memory.0.lock().is_some()) && is_too_large(&response) {
+                bodies.count_refusal(BodyError::InflatedTooLarge);
+            }
+            Ok(response)
         })
     }
+}
+
+/// What tonic says of a message beyond its limit, plain or inflated.
+fn is_too_large<T>(response: &http::Response<T>) -> bool {
+    let status = Status::from_header_map(response.headers());
+    status.is_some_and(|status| matches!(status.code(), Code::OutOfRange | Code::ResourceExhausted))
 }
 
 /// Messages as they are.

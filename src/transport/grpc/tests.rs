@@ -84,6 +84,8 @@ async fn compressed_messages_are_inflated_within_the_limit() {
         send(&vec![0; GrpcCollectorConfig::default().message_bytes_max + 1]).await,
         tonic::Code::ResourceExhausted as i32
     );
+    assert_eq!(fixture.counted("http_request_bodies_refused_total", "inflated_too_large"), 1.0);
+    assert_eq!(fixture.budget.used_bytes(), 0, "all memory is given back");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Metrics of the server loop.
 
+use std::error::Error;
+
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Connections open, refused and ended by us. Cheap to clone.
@@ -22,18 +24,45 @@ pub(super) enum CloseReason {
     Idle,
     /// Answers were left unread.
     SlowReader,
+    /// The head of a request was too large (HTTP/1.1; over HTTP/2 the stream alone is refused).
+    LargeHead,
+    /// What came is no HTTP, or more of it than the protocol allows (resets, CONTINUATION).
+    Protocol,
 }
 
 impl CloseReason {
-    const ALL: [Self; 3] = [Self::SlowHead, Self::Idle, Self::SlowReader];
+    const ALL: [Self; 5] = [Self::SlowHead, Self::Idle, Self::SlowReader, Self::LargeHead, Self::Protocol];
+
+    /// Why a connection ended that the protocol library gave up; `None` when the peer went away.
+    pub(super) fn of_error(error: &(dyn Error + 'static)) -> Option<Self> {
+        let of_hyper = error.downcast_ref::<hyper::Error>()?;
+        if of_hyper.is_parse_too_large() {
+            return Some(Self::LargeHead);
+        }
+        let is_of_the_peer = of_hyper.is_incomplete_message() || is_caused_by_io(of_hyper);
+        (!is_of_the_peer).then_some(Self::Protocol)
+    }
 
     fn as_str(self) -> &'static str {
         match self {
             Self::SlowHead => "slow_head",
             Self::Idle => "idle",
             Self::SlowReader => "slow_reader",
+            Self::LargeHead => "large_head",
+            Self::Protocol => "protocol",
         }
     }
+}
+
+fn is_caused_by_io(error: &dyn Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<std::io::Error>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 impl ServerMetrics {

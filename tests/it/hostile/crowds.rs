@@ -1,6 +1,31 @@
 //! Many connections that are slow, idle or greedy.
 
+use std::path::{Path, PathBuf};
+
 use super::*;
+
+/// A control group whose process is killed when it takes more memory. Gone when dropped, after its process.
+struct MemoryLimit(PathBuf);
+
+impl MemoryLimit {
+    /// `None` where this user may not make one: the peak of the process is compared all the same.
+    fn set(process: u32, bytes: u64) -> Option<Self> {
+        let (first, second) = (Path::new("/sys/fs/cgroup/memory"), Path::new("/sys/fs/cgroup"));
+        let (root, file) = if first.is_dir() { (first, "memory.limit_in_bytes") } else { (second, "memory.max") };
+        let folder = root.join(format!("zipkind-hostile-{process}"));
+        std::fs::create_dir(&folder).ok()?;
+        let limit = Self(folder);
+        std::fs::write(limit.0.join(file), bytes.to_string()).ok()?;
+        std::fs::write(limit.0.join("cgroup.procs"), process.to_string()).ok()?;
+        Some(limit)
+    }
+}
+
+impl Drop for MemoryLimit {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
 
 fn write_all(streams: &mut [TcpStream], text: &str) {
     for stream in streams {
@@ -60,6 +85,8 @@ fn two_thousand_idle_connections_cost_little_and_end_in_time() {
 fn greedy_connections_stay_within_the_memory_there_is() {
     let (connections, budget, peak_mib_max) = scaled((100, "32MiB", 256), (2000, "128MiB", 512));
     let siege = Siege::begin(&[("INGEST_MEMORY_BYTES", budget), ("MEM_MAX_BYTES", "64MiB")]);
+    let limit = is_long().then(|| MemoryLimit::set(siege.server.id(), peak_mib_max * MIB));
+    let is_limited = limit.as_ref().is_some_and(Option::is_some);
     let address = siege.address();
     // Within the limit of a body, and as large as it goes.
     let padding = "x".repeat((10 << 20) - 100);
@@ -79,7 +106,8 @@ fn greedy_connections_stay_within_the_memory_there_is() {
     for attack in attacks {
         *counted.entry(attack.join().unwrap()).or_default() += 1;
     }
-    eprintln!("{connections} connections x 10 MiB: {counted:?} (0: cut before an answer was read)");
+    eprintln!("{connections} connections x 10 MiB, in a control group of {peak_mib_max} MiB: {is_limited}");
+    eprintln!("{counted:?} (0: cut before an answer was read)");
     // 202 for those that had room, 503 and 408 for those that had none.
     assert!(counted.keys().all(|status| [0, 202, 408, 503].contains(status)), "{counted:?}");
     assert!(counted.contains_key(&202), "{counted:?}");

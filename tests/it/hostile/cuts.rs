@@ -31,7 +31,7 @@ fn messages_cut_at_every_byte_are_answered_as_their_codec_decides() {
         let mut messages = messages(folder);
         messages.retain(|message| message.len() > 300);
         messages.sort_by_key(Vec::len);
-        messages.truncate(scaled(1, 10));
+        messages.truncate(scaled(1, 4));
         assert!(!messages.is_empty(), "{folder}");
         let mut refused = 0;
         for message in messages {
