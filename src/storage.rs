@@ -10,9 +10,11 @@ mod index;
 mod memory;
 mod metered;
 mod none;
+mod postgres;
 mod retry;
 #[cfg(test)]
 mod scripted;
+mod sql;
 mod sqlite;
 mod timeout;
 mod traced;
@@ -24,7 +26,10 @@ pub use error::{ErrorKind, StorageError};
 pub use memory::{MemoryConfig, MemoryStats, MemoryStorage};
 pub use metered::{Metered, StorageMetrics};
 pub use none::NoneStorage;
+pub use postgres::{PostgresConfig, PostgresTls, open_postgres};
 pub use retry::{Retry, RetryConfig};
+#[cfg(any(test, feature = "conformance"))]
+pub use sql::testing as database_servers;
 pub use sqlite::{SqliteConfig, SqliteMetrics, SqliteStorage, Synchronous};
 pub use timeout::{Timeout, TimeoutConfig};
 pub use traced::Traced;

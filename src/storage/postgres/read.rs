@@ -1,0 +1,117 @@
+//! One state of the tables, held for the length of one answer.
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Row, Transaction};
+
+use super::PostgresEngine;
+use super::error::during;
+use crate::storage::StorageError;
+use crate::storage::sql::engine::{Snapshot, StoredFragment, TimeRow, TimeStep};
+use crate::storage::sql::rows::DAY_MS;
+
+/// A read transaction.
+pub(super) struct PostgresSnapshot {
+    transaction: Transaction<'static, Postgres>,
+    pooled: bool,
+}
+
+impl PostgresEngine {
+    pub(super) async fn snapshot(&self) -> Result<PostgresSnapshot, StorageError> {
+        // Made of constants and a number.
+        let begin = AssertSqlSafe(self.begin_read.clone());
+        let transaction = self.pool.begin_with(begin).await.map_err(during("query"))?;
+        Ok(PostgresSnapshot { transaction, pooled: self.config.pooled })
+    }
+}
+
+impl PostgresSnapshot {
+    fn query(&self, sql: &'static str) -> Query<'static, Postgres, PgArguments> {
+        sqlx::query(sql).persistent(!self.pooled)
+    }
+
+    async fn all(
+        &mut self,
+        operation: &'static str,
+        query: Query<'static, Postgres, PgArguments>,
+    ) -> Result<Vec<PgRow>, StorageError> {
+        query.fetch_all(&mut *self.transaction).await.map_err(during(operation))
+    }
+}
+
+/// Rows as values.
+fn read<T>(
+    operation: &'static str,
+    rows: &[PgRow],
+    value: impl Fn(&PgRow) -> Result<T, sqlx::Error>,
+) -> Result<Vec<T>, StorageError> {
+    rows.iter().map(|row| value(row).map_err(during(operation))).collect()
+}
+
+fn day(ms: i64) -> i32 {
+    i32::try_from(ms / DAY_MS).unwrap_or(i32::MAX)
+}
+
+#[async_trait]
+impl Snapshot for PostgresSnapshot {
+    async fn fragments(&mut self, lows: &[i64]) -> Result<Vec<StoredFragment>, StorageError> {
+        let operation = "read spans";
+        let query = self
+            .query("SELECT trace_low, arrived, spans FROM zipkind.fragment WHERE trace_low = ANY($1)")
+            .bind(lows.to_vec());
+        read(operation, &self.all(operation, query).await?, |row| {
+            Ok(StoredFragment { trace_low: row.try_get(0)?, arrived: row.try_get(1)?, spans: row.try_get(2)? })
+        })
+    }
+
+    async fn newest(&mut self, step: TimeStep) -> Result<Vec<TimeRow>, StorageError> {
+        let operation = "read window";
+        let query = self
+            .query(
+                "SELECT max_ms, trace_low FROM zipkind.fragment WHERE (max_ms, trace_low) < ($1, $2) AND max_ms >= $3 \
+                 AND min_ms <= $4 AND day BETWEEN $5 AND $6 ORDER BY max_ms DESC, trace_low DESC LIMIT $7",
+            )
+            .bind(step.before.0)
+            .bind(step.before.1)
+            .bind(step.floor_ms)
+            .bind(step.end_ms)
+            .bind(day(step.floor_ms))
+            .bind(day(step.before.0))
+            .bind(step.rows);
+        read(operation, &self.all(operation, query).await?, |row| {
+            Ok(TimeRow { max_ms: row.try_get(0)?, trace_low: row.try_get(1)? })
+        })
+    }
+
+    async fn traces_of_service(&mut self, service: i32, rows: i64) -> Result<Vec<i64>, StorageError> {
+        let operation = "search";
+        let query =
+            self.query("SELECT trace_low FROM zipkind.posting WHERE service = $1 LIMIT $2").bind(service).bind(rows);
+        read(operation, &self.all(operation, query).await?, |row| row.try_get(0))
+    }
+
+    async fn with_service(&mut self, lows: &[i64], bit: i64) -> Result<Vec<i64>, StorageError> {
+        let operation = "search";
+        let query = self
+            .query("SELECT trace_low FROM zipkind.fragment WHERE trace_low = ANY($1) AND service_bits & $2 <> 0")
+            .bind(lows.to_vec())
+            .bind(bit);
+        read(operation, &self.all(operation, query).await?, |row| row.try_get(0))
+    }
+
+    async fn times(&mut self, lows: &[i64], start_ms: i64, end_ms: i64) -> Result<Vec<TimeRow>, StorageError> {
+        let operation = "search";
+        let query = self
+            .query(
+                "SELECT max_ms, trace_low FROM zipkind.fragment \
+                 WHERE trace_low = ANY($1) AND max_ms >= $2 AND min_ms <= $3",
+            )
+            .bind(lows.to_vec())
+            .bind(start_ms)
+            .bind(end_ms);
+        read(operation, &self.all(operation, query).await?, |row| {
+            Ok(TimeRow { max_ms: row.try_get(0)?, trace_low: row.try_get(1)? })
+        })
+    }
+}

@@ -1,0 +1,9 @@
+//! Against a real server, which the first test starts.
+
+mod conformance;
+mod faults;
+mod opening;
+mod retention;
+mod support;
+mod views;
+mod writing;

@@ -1,0 +1,135 @@
+//! One write, one transaction.
+
+use std::collections::HashSet;
+
+use sqlx::postgres::{PgArguments, Postgres};
+use sqlx::query::Query;
+use sqlx::{PgConnection, Row};
+
+use super::PostgresEngine;
+use super::copy;
+use super::error::{code, is_code, storage_error};
+use crate::storage::SourcePosition;
+use crate::storage::sql::engine::WriteFailure;
+use crate::storage::sql::rows::{FragmentRow, PostingRow, Rows};
+
+/// Fragments of one statement that looks at duplicates.
+const INSERT_ROWS: usize = 2_000;
+
+/// How fragments go in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// The fastest, as long as none is there already.
+    Copy,
+    /// Leaves out what is there.
+    Insert,
+}
+
+enum Failure {
+    Stale(Vec<usize>),
+    Engine(sqlx::Error),
+    /// The transaction may have been committed or not.
+    Unknown(sqlx::Error),
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl PostgresEngine {
+    pub(super) async fn store_rows(
+        &self,
+        rows: &Rows,
+        positions: &[&SourcePosition],
+        arrived: i64,
+    ) -> Result<(), WriteFailure> {
+        let mut result = self.transaction(rows, positions, arrived, Way::Copy).await;
+        if matches!(&result, Err(Failure::Engine(error)) if is_code(error, code::UNIQUE_VIOLATION)) {
+            result = self.transaction(rows, positions, arrived, Way::Insert).await;
+        }
+        match result {
+            Ok(()) => Ok(()),
+            Err(Failure::Stale(stale)) => Err(WriteFailure::Stale(stale)),
+            Err(Failure::Engine(error)) => Err(WriteFailure::Engine(storage_error("write", error))),
+            Err(Failure::Unknown(error)) => {
+                if self.is_stored(positions).await {
+                    tracing::warn!(%error, "a commit that reported an error was stored all the same");
+                    return Ok(());
+                }
+                Err(WriteFailure::Engine(storage_error("write", error)))
+            }
+        }
+    }
+
+    async fn transaction(
+        &self,
+        rows: &Rows,
+        positions: &[&SourcePosition],
+        arrived: i64,
+        way: Way,
+    ) -> Result<(), Failure> {
+        let mut transaction = self.pool.begin().await?;
+        let stale = self.move_positions(&mut transaction, positions).await?;
+        if !stale.is_empty() {
+            transaction.rollback().await?;
+            return Err(Failure::Stale(stale));
+        }
+        if !rows.fragments.is_empty() {
+            match way {
+                Way::Copy => {
+                    copy::fragments(&mut transaction, &rows.fragments, arrived).await?;
+                    copy::postings(&mut transaction, &rows.postings).await?;
+                }
+                Way::Insert => self.insert_new(&mut transaction, rows, arrived).await?,
+            }
+        }
+        self.write_names(&mut transaction, &rows.names).await?;
+        transaction.commit().await.map_err(|error| match error.as_database_error() {
+            Some(_) => Failure::Engine(error),
+            None => Failure::Unknown(error),
+        })
+    }
+
+    /// Fragments that are not there yet, and the postings of those.
+    async fn insert_new(&self, connection: &mut PgConnection, rows: &Rows, arrived: i64) -> Result<(), sqlx::Error> {
+        let mut new: HashSet<(i64, i32)> = HashSet::new();
+        for part in rows.fragments.chunks(INSERT_ROWS) {
+            new.extend(self.insert_fragments(connection, part, arrived).await?);
+        }
+        let is_new = |row: &&PostingRow| new.contains(&(row.trace_low, row.day));
+        let postings: Vec<PostingRow> = rows.postings.iter().filter(is_new).copied().collect();
+        copy::postings(connection, &postings).await
+    }
+
+    /// Gives trace and day of those that were new.
+    async fn insert_fragments(
+        &self,
+        connection: &mut PgConnection,
+        rows: &[FragmentRow],
+        arrived: i64,
+    ) -> Result<Vec<(i64, i32)>, sqlx::Error> {
+        let inserted = self.insert_query(rows, arrived).fetch_all(connection).await?;
+        inserted.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    fn insert_query(&self, rows: &[FragmentRow], arrived: i64) -> Query<'static, Postgres, PgArguments> {
+        let longs = |value: fn(&FragmentRow) -> i64| rows.iter().map(value).collect::<Vec<_>>();
+        self.query(
+            "INSERT INTO zipkind.fragment (day, trace_low, content, min_ms, max_ms, arrived, service_bits, spans) \
+             SELECT r.day, r.trace_low, r.content, r.min_ms, r.max_ms, $7, r.service_bits, r.spans \
+             FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $8::bytea[]) \
+               AS r (day, trace_low, content, min_ms, max_ms, service_bits, spans) \
+             ON CONFLICT DO NOTHING RETURNING trace_low, day",
+        )
+        .bind(rows.iter().map(FragmentRow::day).collect::<Vec<_>>())
+        .bind(longs(|row| row.trace_low))
+        .bind(longs(|row| row.content))
+        .bind(longs(|row| row.min_ms))
+        .bind(longs(|row| row.max_ms))
+        .bind(longs(|row| row.service_bits))
+        .bind(arrived)
+        .bind(rows.iter().map(|row| row.spans.clone()).collect::<Vec<_>>())
+    }
+}

@@ -1,0 +1,18 @@
+//! What the SQL servers share: the layout of rows, searches and windows over it, names, and the traits' prose turned into
+//! one store. Statements are each engine's own.
+//!
+//! What one write brings of one trace within [`rows::EXTENT_MS`] is one row, a *fragment*; small rows beside it, *postings*,
+//! tell which traces a service has spans in. Nothing that is written depends on what another writer wrote, so any number of
+//! processes write side by side without locks: equal spans are folded, and traces put together, when they are read.
+
+pub(super) mod engine;
+pub(super) mod escape;
+mod fragment;
+pub(super) mod names;
+pub(super) mod rows;
+mod search;
+pub(super) mod store;
+#[cfg(any(test, feature = "conformance"))]
+pub mod testing;
+mod trace;
+mod window;

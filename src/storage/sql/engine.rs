@@ -1,0 +1,99 @@
+//! What an engine does for the shared store: its statements.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::names::Kind;
+use super::rows::Rows;
+use crate::storage::{SourcePosition, StorageError};
+
+/// Why nothing of a transaction was stored.
+#[derive(Debug)]
+pub(in crate::storage) enum WriteFailure {
+    /// These positions (by index) are behind the stored ones.
+    Stale(Vec<usize>),
+    Engine(StorageError),
+}
+
+/// Spans of a trace as they are stored.
+#[derive(Debug)]
+pub(in crate::storage) struct StoredFragment {
+    pub(in crate::storage) trace_low: i64,
+    /// Which write it came with: fragments of a trace in order of arrival.
+    pub(in crate::storage) arrived: i64,
+    pub(in crate::storage) spans: Vec<u8>,
+}
+
+/// When spans of a trace started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::storage) struct TimeRow {
+    pub(in crate::storage) max_ms: i64,
+    pub(in crate::storage) trace_low: i64,
+}
+
+/// A stretch of time that is walked from its end backwards.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::storage) struct TimeStep {
+    /// Rows before (`max_ms`, `trace_low`), newest first.
+    pub(in crate::storage) before: (i64, i64),
+    /// Oldest `max_ms` that is asked for.
+    pub(in crate::storage) floor_ms: i64,
+    /// Newest `min_ms` that is asked for.
+    pub(in crate::storage) end_ms: i64,
+    /// Most rows.
+    pub(in crate::storage) rows: i64,
+}
+
+/// A database server with tables of the shared layout.
+#[async_trait]
+pub(in crate::storage) trait Engine: Debug + Send + Sync + 'static {
+    /// Label of metrics, logs and errors.
+    fn name(&self) -> &'static str;
+
+    /// Name of the component in `/health`.
+    fn health_name(&self) -> String;
+
+    /// How many writes it serves well at once.
+    fn concurrent_writes(&self) -> usize;
+
+    /// Stores rows and positions in one transaction: positions first, each by compare-and-set. `arrived` numbers the write.
+    async fn store(&self, rows: &Rows, positions: &[&SourcePosition], arrived: i64) -> Result<(), WriteFailure>;
+
+    /// The stored position of a source.
+    async fn position(&self, group: &str, topic: &str, partition: i32) -> Result<Option<SourcePosition>, StorageError>;
+
+    /// A list of names, in any order.
+    async fn list(&self, kind: Kind, owner: &str, max: usize) -> Result<Vec<String>, StorageError>;
+
+    /// One state of the tables, for the length of one answer.
+    async fn begin(&self) -> Result<Box<dyn Snapshot>, StorageError>;
+
+    /// Whether it answers and can be written to.
+    async fn check(&self) -> Result<(), StorageError>;
+
+    /// Retention and what else is due.
+    async fn maintain(&self) -> Result<(), StorageError>;
+
+    /// Ends all connections.
+    async fn close(&self);
+}
+
+/// Statements that read, all of the same state.
+#[async_trait]
+pub(in crate::storage) trait Snapshot: Send {
+    /// All fragments of these traces, in any order.
+    async fn fragments(&mut self, lows: &[i64]) -> Result<Vec<StoredFragment>, StorageError>;
+
+    /// Fragments by their newest span, newest first.
+    async fn newest(&mut self, step: TimeStep) -> Result<Vec<TimeRow>, StorageError>;
+
+    /// Traces with spans of the service, at most `rows` of them, in any order; may repeat.
+    async fn traces_of_service(&mut self, service: i32, rows: i64) -> Result<Vec<i64>, StorageError>;
+
+    /// Which of these traces may have spans of the service with that bit.
+    async fn with_service(&mut self, lows: &[i64], bit: i64) -> Result<Vec<i64>, StorageError>;
+
+    /// Newest time of each of these traces among fragments that reach into `start_ms..=end_ms`; may repeat a trace.
+    async fn times(&mut self, lows: &[i64], start_ms: i64, end_ms: i64) -> Result<Vec<TimeRow>, StorageError>;
+}

@@ -1,0 +1,97 @@
+//! Putting traces together from their fragments, within a query's budget.
+
+use std::collections::HashMap;
+
+use super::engine::{Snapshot, StoredFragment, TimeRow, TimeStep};
+use super::fragment;
+use crate::model::{SpanBatch, arrival_order};
+use crate::storage::{ErrorKind, QueryBudget, StorageError};
+
+/// Traces loaded at once, at most.
+pub(super) const LOAD_TRACES_MAX: usize = 256;
+
+/// One state of the tables, and what the query may still cost.
+pub(super) struct Reader {
+    snapshot: Box<dyn Snapshot>,
+    budget: QueryBudget,
+    backend: &'static str,
+}
+
+impl Reader {
+    pub(super) fn new(snapshot: Box<dyn Snapshot>, budget: &QueryBudget, backend: &'static str) -> Self {
+        Self { snapshot, budget: budget.clone(), backend }
+    }
+
+    fn spend(&self, spans: usize) -> Result<(), StorageError> {
+        self.budget.spend(self.backend, spans)
+    }
+
+    /// The spans of each trace (by the low half of its id) in zipkin's order. Traces that do not exist are left out.
+    pub(super) async fn load(&mut self, lows: &[i64]) -> Result<HashMap<i64, SpanBatch>, StorageError> {
+        self.spend(0)?;
+        let mut fragments = self.snapshot.fragments(lows).await?;
+        // What is left are ties of two processes: their order is any, but always the same.
+        fragments.sort_unstable_by(|left, right| {
+            (left.trace_low, left.arrived, &left.spans).cmp(&(right.trace_low, right.arrived, &right.spans))
+        });
+        let mut traces = HashMap::with_capacity(lows.len());
+        for trace in fragments.chunk_by(|left, right| left.trace_low == right.trace_low) {
+            traces.insert(trace[0].trace_low, self.put_together(trace)?);
+        }
+        Ok(traces)
+    }
+
+    fn put_together(&self, trace: &[StoredFragment]) -> Result<SpanBatch, StorageError> {
+        let mut spans = SpanBatch::new();
+        let mut places = Vec::new();
+        for write in trace.chunk_by(|left, right| left.arrived == right.arrived) {
+            let (mut of_write, mut places_of_write) = (SpanBatch::new(), Vec::new());
+            for stored in write {
+                fragment::decode(&stored.spans, &mut of_write, &mut places_of_write).map_err(|error| {
+                    let reason = format!("a fragment of the trace {:016x} {error}", stored.trace_low);
+                    StorageError::new(ErrorKind::Corrupt, self.backend, "read spans", reason)
+                })?;
+            }
+            self.spend(of_write.len())?;
+            if places_of_write.is_sorted() {
+                spans.append(&of_write);
+                continue;
+            }
+            places.clear();
+            places.extend(places_of_write.into_iter().zip(0_usize..));
+            places.sort_unstable();
+            places.iter().for_each(|(_, index)| spans.push_record(of_write.record(*index)));
+        }
+        Ok(arrival_order(spans))
+    }
+
+    pub(super) async fn newest(&mut self, step: TimeStep) -> Result<Vec<TimeRow>, StorageError> {
+        self.spend(0)?;
+        self.snapshot.newest(step).await
+    }
+
+    pub(super) async fn traces_of_service(&mut self, service: i32, rows: i64) -> Result<Vec<i64>, StorageError> {
+        self.spend(0)?;
+        self.snapshot.traces_of_service(service, rows).await
+    }
+
+    pub(super) async fn with_service(&mut self, lows: &[i64], bit: i64) -> Result<Vec<i64>, StorageError> {
+        self.spend(0)?;
+        self.snapshot.with_service(lows, bit).await
+    }
+
+    pub(super) async fn times(
+        &mut self,
+        lows: &[i64],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<TimeRow>, StorageError> {
+        self.spend(0)?;
+        self.snapshot.times(lows, start_ms, end_ms).await
+    }
+}
+
+/// Newest key (millisecond of a span, 0 without timestamp) of a trace inside a window.
+pub(super) fn newest_key_ms(spans: &SpanBatch, start_ms: i64, end_ms: i64) -> Option<i64> {
+    spans.iter().map(|span| span.timestamp_ms()).filter(|ms| (start_ms..=end_ms).contains(ms)).max()
+}
