@@ -3,6 +3,7 @@
 mod kafka;
 mod reading;
 mod self_tracing;
+mod servers;
 mod storage;
 
 use std::net::{IpAddr, SocketAddr};

@@ -126,6 +126,11 @@ impl Reader {
         self.read(variable, |text| Ok(text.to_owned()))
     }
 
+    /// A text whose default is worked out by its user; `None` when not set.
+    pub(super) fn text_if_set(&mut self, variable: &Variable) -> Option<String> {
+        self.computed(variable, |text| Ok(text.to_owned())).or_else(|| self.left_to_its_user(variable))
+    }
+
     pub(super) fn list(&mut self, variable: &Variable) -> Vec<String> {
         self.read(variable, |text| Ok(text::list(text))).unwrap_or_default()
     }

@@ -13,6 +13,7 @@ mod operation;
 mod query;
 mod queues;
 mod reference;
+mod servers;
 
 pub(super) use collectors::*;
 pub(super) use embedded::*;
@@ -22,6 +23,7 @@ pub(super) use limits::*;
 pub(super) use operation::*;
 pub(super) use query::*;
 pub use reference::reference_markdown;
+pub(super) use servers::*;
 
 /// One thing that can be set.
 #[derive(Debug)]
@@ -112,7 +114,8 @@ pub static SECTIONS: &[Section] = &[
     Section { title: "Buffer between collectors and storage", rows: ingest::ROWS },
     Section { title: "Limits", rows: limits::ROWS },
     Section { title: "Storage", rows: embedded::ROWS },
-    Section { title: "Storage in database servers", rows: foreign::ROWS },
+    Section { title: "Storage in SQL servers", rows: servers::ROWS },
+    Section { title: "Storage in other servers", rows: foreign::ROWS },
     Section { title: "Kafka", rows: kafka::ROWS },
     Section { title: "Message queues and RPC", rows: queues::ROWS },
 ];

@@ -8,6 +8,7 @@ use prometheus::Registry;
 use crate::config::{StorageConfig, StorageKind};
 use crate::storage::{
     MemoryStorage, Metered, NoneStorage, Retry, SqliteStorage, StorageBackend, StorageMetrics, Timeout, Traced,
+    open_postgres,
 };
 use crate::telemetry::Clock;
 
@@ -27,6 +28,10 @@ pub(super) async fn open(
             Arc::new(storage)
         }
         StorageKind::None => Arc::new(NoneStorage),
+        StorageKind::Postgres => {
+            let opened = open_postgres(config.postgres.clone(), options, clock).await;
+            Arc::new(opened.map_err(|error| anyhow!("spans cannot be kept in PostgreSQL: {error}"))?)
+        }
     };
     let backend = wrapped(backend, config, StorageMetrics::register(registry)?);
     Ok(if self_tracing { Arc::new(Traced::new(backend)) } else { backend })

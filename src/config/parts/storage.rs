@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::servers;
 use crate::config::reader::Reader;
 use crate::config::sources::EnvSource;
 use crate::config::variables as rows;
-use crate::storage::{MemoryConfig, RetryConfig, SqliteConfig, StorageOptions, Synchronous, TimeoutConfig};
+use crate::storage::{
+    MemoryConfig, PostgresConfig, RetryConfig, SqliteConfig, StorageOptions, Synchronous, TimeoutConfig,
+};
 
 /// Where the database rests when the environment says nothing.
 const DATA_DIRECTORY: &str = "/var/lib/zipkind";
@@ -26,6 +29,8 @@ pub struct StorageConfig {
     pub memory: MemoryConfig,
     /// Settings of the embedded database.
     pub sqlite: SqliteConfig,
+    /// Settings of PostgreSQL.
+    pub postgres: PostgresConfig,
     /// How long calls may take.
     pub timeout: TimeoutConfig,
     /// How often and how long a call is tried again.
@@ -43,6 +48,8 @@ pub enum StorageKind {
     Mem,
     /// Nowhere.
     None,
+    /// PostgreSQL.
+    Postgres,
 }
 
 impl StorageKind {
@@ -53,6 +60,7 @@ impl StorageKind {
             Self::Sqlite => "sqlite",
             Self::Mem => "mem",
             Self::None => "none",
+            Self::Postgres => "postgres",
         }
     }
 }
@@ -61,6 +69,7 @@ pub(super) fn storage(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<
     let kind = match reader.choice(&rows::STORAGE_TYPE) {
         Some("mem") => StorageKind::Mem,
         Some("none") => StorageKind::None,
+        Some("postgres") => StorageKind::Postgres,
         _ => StorageKind::Sqlite,
     };
     if reader.is_set(&rows::MEM_MAX_SPANS) && !reader.is_set(&rows::STORAGE_TYPE) {
@@ -80,11 +89,13 @@ pub(super) fn storage(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<
         spans_max: reader.number(&rows::MEM_MAX_SPANS, 1..=usize::MAX),
         bytes_max: reader.bytes(&rows::MEM_MAX_BYTES, 1 << 20),
     };
+    let sqlite = sqlite(reader, env);
     StorageConfig {
         kind,
         options,
         memory,
-        sqlite: sqlite(reader, env),
+        postgres: servers::postgres(reader, &sqlite, kind == StorageKind::Postgres),
+        sqlite,
         timeout: TimeoutConfig {
             write: reader.duration(&rows::STORAGE_WRITE_TIMEOUT),
             read: reader.duration(&rows::STORAGE_READ_TIMEOUT),

@@ -26,6 +26,7 @@ macro_rules! stamp {
     (every { $($every:tt)* } memory { $($memory:tt)* }) => {
         cases!(MEMORY, memory, Store::Memory, $($every)* $($memory)*);
         cases!(SQLITE, sqlite, Store::Sqlite, $($every)*);
+        cases!(POSTGRES, postgres, Store::Postgres, $($every)*);
     };
 }
 

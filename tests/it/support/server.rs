@@ -11,12 +11,15 @@ use crate::binary::Process;
 pub(crate) enum Store {
     Memory,
     Sqlite,
+    Postgres,
 }
 
 /// A running server; killed when dropped. Its folder goes with it.
 pub(crate) struct Server {
     process: Process,
     store: Store,
+    /// Empty without a database server.
+    database_url: String,
     folder: tempfile::TempDir,
 }
 
@@ -25,12 +28,15 @@ impl Server {
     pub(crate) fn start(store: Store, env: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = database(&folder);
+        let database_url = database_url(store);
         let mut variables = match store {
             Store::Memory => vec![("STORAGE_TYPE", "mem")],
             Store::Sqlite => vec![("STORAGE_TYPE", "sqlite"), ("SQLITE_PATH", path.to_str().expect("a plain path"))],
+            Store::Postgres => vec![("STORAGE_TYPE", "postgres"), ("POSTGRES_URL", &database_url)],
         };
         variables.extend_from_slice(env);
-        Self { process: Process::start(folder.path(), &variables), store, folder }
+        let process = Process::start(folder.path(), &variables);
+        Self { process, store, database_url, folder }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -47,7 +53,18 @@ impl Server {
         match self.store {
             Store::Memory => "InMemoryStorage{}".to_owned(),
             Store::Sqlite => format!("SQLiteStorage{{path={}}}", database(&self.folder).display()),
+            Store::Postgres => {
+                let health: serde_json::Value = serde_json::from_str(&self.get("/health").text()).expect("JSON");
+                let details = health["zipkin"]["details"].as_object().expect("components").keys();
+                details.into_iter().find(|name| name.contains("SQLStorage{")).expect("its name").clone()
+            }
         }
+    }
+
+    /// Where its database server keeps its spans.
+    #[allow(dead_code, reason = "asked by tests of single stores")]
+    pub(crate) fn database_url(&self) -> &str {
+        &self.database_url
     }
 
     /// All that it logged so far.
@@ -71,6 +88,14 @@ impl Server {
         let request = Request::new("POST", "/api/v2/spans").header("Content-Type", "application/json").body(body);
         let response = self.send(&request);
         assert_eq!(response.status, 202, "{}", response.text());
+    }
+}
+
+/// A new database on the real server that this process keeps.
+fn database_url(store: Store) -> String {
+    match store {
+        Store::Postgres => zipkind::storage::database_servers::postgres_database(),
+        Store::Memory | Store::Sqlite => String::new(),
     }
 }
 
