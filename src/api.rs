@@ -6,6 +6,7 @@ mod file;
 mod health;
 mod info;
 mod metrics;
+mod openapi;
 mod params;
 mod reads;
 mod search;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 pub use info::{COMMIT, VERSION};
 pub use ui::{LinkPattern, UiConfig};
 
+use self::file::File;
 use self::health::StorageHealth;
 use self::ui::Ui;
 use crate::query::QueryService;
@@ -97,6 +99,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     draining: CancellationToken,
     ui: Ui,
+    openapi: File,
     started_ms: i64,
     /// How many names the last answer to `/services` had.
     services_listed: AtomicUsize,
@@ -111,6 +114,7 @@ impl ApiState {
         let ui = Ui::new(parts.config.ui.clone());
         let inner = Inner {
             ui,
+            openapi: openapi::file(),
             health,
             config: parts.config,
             query: parts.query,
@@ -157,6 +161,7 @@ fn operations() -> Router<ApiState> {
         .route("/health/ready", served(health::ready, Prefix::Root))
         .route("/metrics", served(metrics::metrics, Prefix::Root))
         .route("/prometheus", served(metrics::prometheus, Prefix::Root))
+        .route(openapi::PATH, served(openapi::openapi, Prefix::Root))
         .route("/info", file(get(info::info)))
         .route("/actuator/health", served(health::actuator_health, Prefix::Root))
         .route("/actuator/info", file(get(info::actuator_info)))

@@ -44,8 +44,30 @@ pub(super) struct Doors {
     pub(super) otlp_grpc: Router,
 }
 
+/// Routes without the layers they share.
+struct Routes {
+    /// The API and zipkin's collector over HTTP.
+    own: Router,
+    otlp_http: Router,
+    grpc: Router,
+}
+
+impl Routes {
+    fn main(&self) -> Router {
+        self.own.clone().merge(self.otlp_http.clone()).merge(self.grpc.clone())
+    }
+}
+
 /// The routes of every part that is switched on.
 pub(super) fn all(parts: Parts<'_>) -> anyhow::Result<Doors> {
+    let requests = RequestMetrics::register(parts.registry)?;
+    let config = parts.config.edge.clone();
+    let door = |routes: Router| edge(routes, config.clone(), requests.clone());
+    let routes = bare(parts)?;
+    Ok(Doors { main: door(routes.main()), otlp_http: door(routes.otlp_http), otlp_grpc: door(routes.grpc) })
+}
+
+fn bare(parts: Parts<'_>) -> anyhow::Result<Routes> {
     let config = parts.config;
     let state = ApiState::new(ApiParts {
         config: config.api.clone(),
@@ -63,16 +85,13 @@ pub(super) fn all(parts: Parts<'_>) -> anyhow::Result<Doors> {
     let collector = parts.collector;
     let otlp_http = transport::otlp::routes(collector.clone(), &config.otlp, &metrics, bodies.clone());
     let grpc = transport::grpc::routes(&collector, &config.grpc_collector, &config.otlp, &metrics, &bodies);
-    let http = transport::http::routes(collector, &config.http_collector, &metrics, bodies);
-    let requests = RequestMetrics::register(parts.registry)?;
-    let door = |routes: Router| edge(routes, config.edge.clone(), requests.clone());
-    let mut own = api::routes(state).merge(http);
+    let mut own =
+        api::routes(state).merge(transport::http::routes(collector, &config.http_collector, &metrics, bodies));
     if let Some(tracer) = parts.tracer {
         own = trace_requests(own, tracer);
     }
-    Ok(Doors {
-        main: door(own.merge(otlp_http.clone()).merge(grpc.clone())),
-        otlp_http: door(otlp_http),
-        otlp_grpc: door(grpc),
-    })
+    Ok(Routes { own, otlp_http, grpc })
 }
+
+#[cfg(test)]
+mod tests;
