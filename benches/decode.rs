@@ -11,8 +11,12 @@ use std::time::Duration;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use nix::time::{ClockId, clock_gettime};
-use zipkind::codec::{DecodeLimits, Format, decode, json_v2, proto3};
+use zipkind::codec::{DecodeLimits, Format, decode, json_v2, otlp, proto3};
 use zipkind::model::SpanBatch;
+
+/// The load tool's spans as OTLP.
+#[path = "../examples/load/otlp.rs"]
+mod load_otlp;
 
 const SPANS: u64 = 100;
 
@@ -97,6 +101,15 @@ fn codecs(criterion: &mut Criterion<CpuTime>) {
     group.throughput(Throughput::Elements(SPANS));
     group.bench_function("json_v2_decode", |bencher| bencher.iter(|| read(Format::JsonV2, black_box(&json))));
     group.bench_function("proto3_decode", |bencher| bencher.iter(|| read(Format::Proto3, black_box(&protobuf))));
+    let (otlp_protobuf, otlp_json) = (load_otlp::protobuf(&batch), load_otlp::json(&batch));
+    let taken = |export: Result<otlp::Export, otlp::OtlpError>| export.expect("a good message").spans;
+    assert_eq!(taken(otlp::decode_json(&otlp_json, &limits)), taken(otlp::decode_protobuf(&otlp_protobuf, &limits)));
+    group.bench_function("otlp_protobuf_decode", |bencher| {
+        bencher.iter(|| taken(otlp::decode_protobuf(black_box(&otlp_protobuf), &limits)));
+    });
+    group.bench_function("otlp_json_decode", |bencher| {
+        bencher.iter(|| taken(otlp::decode_json(black_box(&otlp_json), &limits)));
+    });
     let mut out = Vec::new();
     group.bench_function("json_v2_encode", |bencher| {
         bencher.iter(|| {

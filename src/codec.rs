@@ -13,6 +13,7 @@ pub mod otlp;
 pub mod proto3;
 mod thrift;
 mod v1;
+mod wire;
 
 pub use error::DecodeError;
 

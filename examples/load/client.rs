@@ -5,64 +5,103 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::Options;
+use crate::{Options, SentFormat};
 
 /// One keep-alive connection.
-pub(crate) struct Connection {
-    reader: BufReader<TcpStream>,
-    head: String,
+pub(crate) enum Connection {
+    Http { reader: BufReader<TcpStream>, head: String },
+    Grpc { runtime: tokio::runtime::Runtime, client: reqwest::Client, url: String },
+}
+
+/// Ends the run: a load that is not what was asked for measures nothing.
+fn give_up(reason: &dyn std::fmt::Display) -> ! {
+    eprintln!("{reason}");
+    std::process::exit(2);
 }
 
 impl Connection {
     /// Connects; a server that is not there ends the run.
-    pub(crate) fn open(address: &str, format: &str) -> Self {
-        let stream = TcpStream::connect(address).unwrap_or_else(|error| {
-            eprintln!("cannot connect to {address}: {error}");
-            std::process::exit(2);
-        });
+    pub(crate) fn open(address: &str, format: SentFormat) -> Self {
+        let (path, media_type) = match format {
+            SentFormat::Json => ("/api/v2/spans", "application/json"),
+            SentFormat::Proto3 => ("/api/v2/spans", "application/x-protobuf"),
+            SentFormat::Otlp => ("/v1/traces", "application/x-protobuf"),
+            SentFormat::OtlpJson => ("/v1/traces", "application/json"),
+            SentFormat::Grpc => return Self::open_grpc(address, "zipkin.proto3.SpanService/Report"),
+            SentFormat::OtlpGrpc => {
+                let method = "opentelemetry.proto.collector.trace.v1.TraceService/Export";
+                return Self::open_grpc(address, method);
+            }
+        };
+        let stream = TcpStream::connect(address)
+            .unwrap_or_else(|error| give_up(&format_args!("cannot connect to {address}: {error}")));
         let _ = stream.set_nodelay(true);
         let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
-        let media_type = if format == "json" { "application/json" } else { "application/x-protobuf" };
-        let head = format!("POST /api/v2/spans HTTP/1.1\r\nhost: {address}\r\ncontent-type: {media_type}\r\n");
-        Self { reader: BufReader::new(stream), head }
+        let head = format!("POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: {media_type}\r\n");
+        Self::Http { reader: BufReader::new(stream), head }
     }
 
-    /// Posts a message; true for 202.
+    fn open_grpc(address: &str, method: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.unwrap_or_else(|error| give_up(&error));
+        let client = reqwest::Client::builder().http2_prior_knowledge().timeout(Duration::from_secs(60)).build();
+        let client = client.unwrap_or_else(|error| give_up(&error));
+        Self::Grpc { runtime, client, url: format!("http://{address}/{method}") }
+    }
+
+    /// Posts a message; true when it was accepted.
     pub(crate) fn post(&mut self, body: &[u8]) -> bool {
-        self.exchange(body).unwrap_or_else(|error| {
-            eprintln!("connection lost: {error}");
-            std::process::exit(2);
-        })
-    }
-
-    fn exchange(&mut self, body: &[u8]) -> std::io::Result<bool> {
-        let mut request = Vec::with_capacity(self.head.len() + 32 + body.len());
-        request.extend_from_slice(self.head.as_bytes());
-        write!(request, "content-length: {}\r\n\r\n", body.len())?;
-        request.extend_from_slice(body);
-        self.reader.get_mut().write_all(&request)?;
-        let mut line = String::new();
-        self.reader.read_line(&mut line)?;
-        let status = line.split_whitespace().nth(1).unwrap_or_default().to_owned();
-        let mut length = 0_usize;
-        loop {
-            line.clear();
-            if self.reader.read_line(&mut line)? == 0 {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
+        match self {
+            Self::Http { reader, head } => {
+                exchange(reader, head, body).unwrap_or_else(|error| give_up(&format_args!("connection lost: {error}")))
             }
-            if line == "\r\n" {
-                break;
-            }
-            if let Some((name, value)) = line.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
-                length = value.trim().parse().unwrap_or(0);
-            }
+            Self::Grpc { runtime, client, url } => runtime
+                .block_on(call(client, url, body))
+                .unwrap_or_else(|error| give_up(&format_args!("connection lost: {error}"))),
         }
-        let mut answer = vec![0; length];
-        self.reader.read_exact(&mut answer)?;
-        Ok(status == "202")
     }
+}
+
+/// A unary call. A refusal has its status in the head, a success after the message, which is there then.
+async fn call(client: &reqwest::Client, url: &str, message: &[u8]) -> reqwest::Result<bool> {
+    let mut frame = Vec::with_capacity(5 + message.len());
+    frame.push(0);
+    frame.extend_from_slice(&(message.len() as u32).to_be_bytes());
+    frame.extend_from_slice(message);
+    let request = client.post(url).header("content-type", "application/grpc").header("te", "trailers");
+    let answer = request.body(frame).send().await?;
+    let refused = answer.headers().get("grpc-status").is_some_and(|status| status != "0");
+    let succeeded = answer.status().is_success() && !refused;
+    Ok(answer.bytes().await?.len() >= 5 && succeeded)
+}
+
+fn exchange(reader: &mut BufReader<TcpStream>, head: &str, body: &[u8]) -> std::io::Result<bool> {
+    let mut request = Vec::with_capacity(head.len() + 32 + body.len());
+    request.extend_from_slice(head.as_bytes());
+    write!(request, "content-length: {}\r\n\r\n", body.len())?;
+    request.extend_from_slice(body);
+    reader.get_mut().write_all(&request)?;
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let status = line.split_whitespace().nth(1).unwrap_or_default().to_owned();
+    let mut length = 0_usize;
+    loop {
+        line.clear();
+        if reader.read_line(&mut line)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        if line == "\r\n" {
+            break;
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().unwrap_or(0);
+        }
+    }
+    let mut answer = vec![0; length];
+    reader.read_exact(&mut answer)?;
+    Ok(matches!(status.as_str(), "200" | "202"))
 }
 
 /// Reads a sample of traces and counts the accepted spans that are not in the answers.

@@ -9,6 +9,7 @@
 
 mod client;
 mod cpu;
+mod otlp;
 mod spans;
 
 use std::sync::Arc;
@@ -44,9 +45,9 @@ pub(crate) struct Options {
     /// Spans per second over all connections; 0 = as fast as answers come.
     #[arg(long, default_value_t = 0)]
     pub(crate) rate: u64,
-    /// `json` or `proto3`.
-    #[arg(long, default_value = "json")]
-    pub(crate) format: String,
+    /// What is sent, and how.
+    #[arg(long, value_enum, default_value = "json")]
+    pub(crate) format: SentFormat,
     /// Traces that are read back and compared, span by span.
     #[arg(long, default_value_t = 200)]
     pub(crate) read_back: usize,
@@ -59,6 +60,36 @@ pub(crate) struct Options {
     /// Most seconds the whole run may take.
     #[arg(long, default_value_t = 600)]
     pub(crate) seconds_max: u64,
+}
+
+/// Formats, each with the way it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SentFormat {
+    /// Zipkin's JSON v2.
+    Json,
+    /// Zipkin's protobuf over HTTP.
+    Proto3,
+    /// Zipkin's protobuf over gRPC.
+    Grpc,
+    /// OTLP as protobuf over HTTP.
+    Otlp,
+    /// OTLP as JSON over HTTP.
+    OtlpJson,
+    /// OTLP over gRPC.
+    OtlpGrpc,
+}
+
+impl SentFormat {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Proto3 => "proto3",
+            Self::Grpc => "grpc",
+            Self::Otlp => "otlp",
+            Self::OtlpJson => "otlp-json",
+            Self::OtlpGrpc => "otlp-grpc",
+        }
+    }
 }
 
 #[derive(Default)]
@@ -87,7 +118,7 @@ fn main() {
     latencies.sort_unstable();
     let quantile = |q: f64| latencies.get(((latencies.len() as f64 - 1.0) * q) as usize).copied().unwrap_or_default();
     let report = serde_json::json!({
-        "format": options.format, "per_message": options.per_message, "spans_accepted": accepted,
+        "format": options.format.name(), "per_message": options.per_message, "spans_accepted": accepted,
         "messages_refused": measured.tally.messages_refused.load(Ordering::Relaxed),
         "bytes_per_span": measured.tally.bytes.load(Ordering::Relaxed) / accepted.max(1),
         "wall_seconds": wall.as_secs_f64(), "cpu_seconds": cpu_seconds,
@@ -99,7 +130,7 @@ fn main() {
     });
     println!("{report}");
     if missing > 0 {
-        eprintln!("{missing} spans that were answered 202 are not there");
+        eprintln!("{missing} spans that were accepted are not there");
         std::process::exit(1);
     }
 }
@@ -133,7 +164,7 @@ type Work = (Vec<Duration>, Vec<(String, Vec<String>)>);
 
 fn work(options: &Options, tally: &Tally, stream: u64, share: u64) -> Work {
     let mut generator = Generator::new(options, stream);
-    let mut connection = Connection::open(&options.address, &options.format);
+    let mut connection = Connection::open(&options.address, options.format);
     let started = Instant::now();
     let (mut latencies, mut sent) = (Vec::new(), 0_u64);
     while sent < share && started.elapsed().as_secs() < options.seconds_max {

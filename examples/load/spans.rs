@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use zipkind::codec::{self, DecodeLimits, Format};
 
-use crate::Options;
+use crate::{Options, SentFormat, otlp};
 
 const SERVICES: usize = 40;
 /// One trace of this many is remembered for reading back.
@@ -30,7 +30,7 @@ pub(crate) struct Generator {
     state: u64,
     traces: u64,
     clock_us: i64,
-    proto3: bool,
+    format: SentFormat,
     pending: Vec<Vec<Pending>>,
     samples: HashMap<String, Vec<String>>,
 }
@@ -45,7 +45,7 @@ impl Generator {
             state: options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (stream + 1).wrapping_mul(0xd134_2543_de82_ef95),
             traces: 0,
             clock_us: start_us,
-            proto3: options.format == "proto3",
+            format: options.format,
             pending: (0..SERVICES).map(|_| Vec::new()).collect(),
             samples: HashMap::new(),
         }
@@ -75,11 +75,15 @@ impl Generator {
     }
 
     fn encode(&self, json: String) -> Vec<u8> {
-        if !self.proto3 {
+        if self.format == SentFormat::Json {
             return json.into_bytes();
         }
         match codec::decode(Format::JsonV2, json.as_bytes(), &DecodeLimits::default()) {
-            Ok(batch) => codec::proto3::encode(&batch),
+            Ok(batch) => match self.format {
+                SentFormat::OtlpJson => otlp::json(&batch),
+                SentFormat::Otlp | SentFormat::OtlpGrpc => otlp::protobuf(&batch),
+                SentFormat::Json | SentFormat::Proto3 | SentFormat::Grpc => codec::proto3::encode(&batch),
+            },
             Err(error) => {
                 eprintln!("the generator made a bad span: {error}");
                 std::process::exit(2);

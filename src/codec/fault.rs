@@ -40,6 +40,16 @@ impl Fault {
         Self(Box::new(Cause::TooManySpans { spans_max }))
     }
 
+    /// What is wrong in a binary message, and where.
+    pub(crate) fn into_place_text(self) -> String {
+        match *self.0 {
+            Cause::TooManySpans { spans_max } => format!("more than {spans_max} spans"),
+            Cause::Rule(message) => message,
+            Cause::Expected { at, what } => format!("byte {at}: expected {what}"),
+            Cause::At { at, message } => format!("byte {at}: {message}"),
+        }
+    }
+
     /// The answer to the sender of `body`.
     pub(crate) fn into_error(self, format: Format, body: &[u8]) -> DecodeError {
         let cause = match *self.0 {

@@ -5,13 +5,16 @@
 
 mod convert;
 mod json;
+mod protobuf;
 mod value;
-
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use prost::Message;
+mod view;
 
 use super::DecodeLimits;
 use crate::model::SpanBatch;
+use convert::Converter;
+
+/// Most bytes of the spans of one request, as many as a body may have inflated: every span repeats its resource.
+const SPANS_BYTES_MAX: usize = 64 << 20;
 
 /// Spans of one export request, and how many of it could not be taken.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -33,6 +36,9 @@ pub enum OtlpError {
     /// More spans than [`DecodeLimits::spans_max`].
     #[error("more than {0} spans in one request")]
     TooManySpans(usize),
+    /// Its spans, each with the attributes of its resource, take more than this many bytes.
+    #[error("spans of more than {0} bytes in one request, with the attributes of their resources")]
+    TooLarge(usize),
 }
 
 /// Reads a protobuf body.
@@ -40,9 +46,9 @@ pub enum OtlpError {
 /// # Errors
 /// [`OtlpError`] when the body is malformed or holds too many spans.
 pub fn decode_protobuf(body: &[u8], limits: &DecodeLimits) -> Result<Export, OtlpError> {
-    let request =
-        ExportTraceServiceRequest::decode(body).map_err(|error| OtlpError::Malformed(error.to_string(), "protobuf"))?;
-    from_request(&request, limits)
+    let mut converter = Converter::new(limits, body.len());
+    protobuf::read(body, &mut converter)?;
+    Ok(converter.finish())
 }
 
 /// Reads a JSON body: lowerCamelCase names, ids as hex, 64-bit integers as numbers or strings, unknown members ignored.
@@ -50,20 +56,9 @@ pub fn decode_protobuf(body: &[u8], limits: &DecodeLimits) -> Result<Export, Otl
 /// # Errors
 /// As [`decode_protobuf`].
 pub fn decode_json(body: &[u8], limits: &DecodeLimits) -> Result<Export, OtlpError> {
-    let request = json::read(body).map_err(|error| OtlpError::Malformed(error.to_string(), "json"))?;
-    from_request(&request, limits)
-}
-
-/// Maps a request that a gRPC server has decoded.
-///
-/// # Errors
-/// [`OtlpError::TooManySpans`].
-pub fn from_request(request: &ExportTraceServiceRequest, limits: &DecodeLimits) -> Result<Export, OtlpError> {
-    let scopes = request.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
-    if scopes.map(|scope| scope.spans.len()).sum::<usize>() > limits.spans_max {
-        return Err(OtlpError::TooManySpans(limits.spans_max));
-    }
-    Ok(convert::convert(request))
+    let mut converter = Converter::new(limits, body.len());
+    json::read(body, &mut converter)?;
+    Ok(converter.finish())
 }
 
 #[cfg(test)]

@@ -3,16 +3,13 @@
 
 mod decode;
 mod encode;
-mod reader;
 
 pub(super) use decode::decode;
 pub use encode::encode;
 
 /// Field numbers of `zipkin.proto3`, shifted and joined with the wire type they are written with.
 mod key {
-    pub(super) const VARINT: u32 = 0;
-    pub(super) const FIXED64: u32 = 1;
-    pub(super) const BYTES: u32 = 2;
+    use crate::codec::wire::{BYTES, FIXED64, VARINT};
 
     pub(super) const LIST_SPANS: u32 = 1 << 3 | BYTES;
 

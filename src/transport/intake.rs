@@ -94,8 +94,10 @@ impl Intake {
         let (spans, rest) = decoded.map_err(IntakeError::Decode)?;
         let spans_bytes = spans.memory_bytes();
         permit.shrink_to(spans_bytes);
-        // Spans that grew beyond the estimate are there already: counted when there is room for it, never waited for.
-        let _ = permit.try_grow(spans_bytes.saturating_sub(permit.bytes()));
+        // Spans that grew beyond the estimate are there already: not waited for, and given up when there is no room.
+        if !permit.try_grow(spans_bytes.saturating_sub(permit.bytes())) {
+            return Err(IntakeError::Body(BodyError::NoMemory));
+        }
         Ok((spans, permit, rest))
     }
 

@@ -2,88 +2,130 @@
 
 use std::fmt::Write;
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue};
-use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::span::{Event, Link, SpanKind as OtlpKind};
-use opentelemetry_proto::tonic::trace::v1::{Span, status::StatusCode};
-
-use super::Export;
-use super::value::{write_json_object, write_text};
-use crate::model::{IpText, SpanBuilder, SpanId, SpanKind, TraceId};
+use super::value::{as_text, json_text, write_json_object};
+use super::view::{Attribute, Event, Id, Link, Scope, Span, Value};
+use super::{Export, OtlpError, SPANS_BYTES_MAX};
+use crate::codec::DecodeLimits;
+use crate::model::{IpText, SpanBatch, SpanBuilder, SpanId, SpanKind, TraceId};
 
 /// What the service is called when the resource does not say (OpenTelemetry resource semantic conventions).
 const UNKNOWN_SERVICE: &str = "unknown_service";
-/// Attributes that name the other end, the best first (OpenTelemetry to Zipkin, "Remote endpoint").
-const REMOTE_NAMES: [&str; 6] =
-    ["peer.service", "server.address", "net.peer.name", "network.peer.address", "net.sock.peer.addr", "db.name"];
-const REMOTE_PORTS: [&str; 4] = ["server.port", "net.peer.port", "network.peer.port", "net.sock.peer.port"];
 /// The tag that carries links: a JSON list of `{"traceId","spanId","attributes"}`.
 pub(super) const LINKS_TAG: &str = "otel.links";
+/// `Status.code`.
+const STATUS_OK: i32 = 1;
+const STATUS_ERROR: i32 = 2;
 
-pub(super) fn convert(request: &ExportTraceServiceRequest) -> Export {
-    let mut converter = Converter::default();
-    for resource_spans in &request.resource_spans {
-        let resource = ResourceTags::new(resource_spans.resource.as_ref());
-        for scope_spans in &resource_spans.scope_spans {
-            for span in &scope_spans.spans {
-                converter.add(&resource, scope_spans.scope.as_ref(), span);
-            }
-        }
-    }
-    converter.export
+/// Attributes that name the other end, the best first (OpenTelemetry to Zipkin, "Remote endpoint").
+fn name_rank(key: &str) -> Option<usize> {
+    Some(match key {
+        "peer.service" => 0,
+        "server.address" => 1,
+        "net.peer.name" => 2,
+        "network.peer.address" => 3,
+        "net.sock.peer.addr" => 4,
+        "db.name" => 5,
+        _ => return None,
+    })
+}
+
+fn port_rank(key: &str) -> Option<usize> {
+    Some(match key {
+        "server.port" => 0,
+        "net.peer.port" => 1,
+        "network.peer.port" => 2,
+        "net.sock.peer.port" => 3,
+        _ => return None,
+    })
 }
 
 /// A resource's attributes, made text once for all of its spans.
-struct ResourceTags {
+#[derive(Debug)]
+pub(super) struct ResourceTags {
     service_name: String,
     tags: Vec<(String, String)>,
 }
 
 impl ResourceTags {
-    fn new(resource: Option<&Resource>) -> Self {
+    pub(super) fn new(attributes: &[Attribute<'_>]) -> Self {
         let mut this = Self { service_name: UNKNOWN_SERVICE.to_owned(), tags: Vec::new() };
         let mut text = String::new();
-        for attribute in resource.map_or(&[][..], |resource| &resource.attributes) {
-            write_text(attribute.value.as_ref(), &mut text);
+        for attribute in attributes {
+            let value = as_text(&attribute.value, &mut text);
             if attribute.key != "service.name" {
-                this.tags.push((attribute.key.clone(), text.clone()));
-            } else if !text.is_empty() {
-                this.service_name = text.clone();
+                this.tags.push((attribute.key.clone().into_owned(), value.to_owned()));
+            } else if !value.is_empty() {
+                value.clone_into(&mut this.service_name);
             }
         }
         this
     }
 }
 
-#[derive(Default)]
-struct Converter {
+/// A scope's name, version and attributes, made tags once for all of its spans.
+#[derive(Debug)]
+pub(super) struct ScopeTags(Vec<(String, String)>);
+
+impl ScopeTags {
+    pub(super) fn new(scope: &Scope<'_>) -> Self {
+        let mut tags = Vec::new();
+        for (key, value) in [("otel.scope.name", &scope.name), ("otel.scope.version", &scope.version)] {
+            if !value.is_empty() {
+                tags.push((key.to_owned(), value.clone().into_owned()));
+            }
+        }
+        let mut text = String::new();
+        for attribute in &scope.attributes {
+            tags.push((attribute.key.clone().into_owned(), as_text(&attribute.value, &mut text).to_owned()));
+        }
+        Self(tags)
+    }
+}
+
+/// Takes spans one by one.
+#[derive(Debug)]
+pub(super) struct Converter<'l> {
+    limits: &'l DecodeLimits,
     builder: SpanBuilder,
     text: String,
     export: Export,
 }
 
-impl Converter {
-    fn add(&mut self, resource: &ResourceTags, scope: Option<&InstrumentationScope>, span: &Span) {
+impl<'l> Converter<'l> {
+    /// For a message of `body_bytes` bytes.
+    pub(super) fn new(limits: &'l DecodeLimits, body_bytes: usize) -> Self {
+        // A record takes about as much as the protobuf it comes from.
+        let spans = SpanBatch::with_capacity((body_bytes / 128).min(limits.spans_max), body_bytes);
+        let export = Export { spans, ..Export::default() };
+        Self { limits, builder: SpanBuilder::new(), text: String::new(), export }
+    }
+
+    pub(super) fn finish(self) -> Export {
+        self.export
+    }
+
+    /// Appends the span, or notes that it is rejected.
+    ///
+    /// # Errors
+    /// When the message is beyond its limits.
+    pub(super) fn add(&mut self, resource: &ResourceTags, scope: &ScopeTags, span: &Span<'_>) -> Result<(), OtlpError> {
+        if self.export.spans.len() + self.export.rejected >= self.limits.spans_max {
+            return Err(OtlpError::TooManySpans(self.limits.spans_max));
+        }
         self.builder.clear();
         if let Err(reason) = self.set_ids(span) {
             self.reject(reason);
-            return;
+            return Ok(());
         }
         self.builder.set_name(&span.name);
         self.builder.set_kind(kind(span.kind));
         self.set_times(span);
         self.builder.local_endpoint.set_service_name(&resource.service_name);
-        for (key, value) in &resource.tags {
+        for (key, value) in resource.tags.iter().chain(&scope.0) {
             self.builder.add_tag(key, value);
         }
-        if let Some(scope) = scope {
-            self.add_scope(scope);
-        }
         for attribute in &span.attributes {
-            write_text(attribute.value.as_ref(), &mut self.text);
-            self.builder.add_tag(&attribute.key, &self.text);
+            self.builder.add_tag(&attribute.key, as_text(&attribute.value, &mut self.text));
         }
         if matches!(kind(span.kind), Some(SpanKind::Client | SpanKind::Producer)) {
             self.set_remote_endpoint(&span.attributes);
@@ -96,6 +138,11 @@ impl Converter {
         if let Err(missing) = self.builder.finish(&mut self.export.spans) {
             self.reject(missing.to_string());
         }
+        // Each span repeats the tags of its resource, so a message can become far larger than it was.
+        if self.export.spans.record_bytes() > SPANS_BYTES_MAX {
+            return Err(OtlpError::TooLarge(SPANS_BYTES_MAX));
+        }
+        Ok(())
     }
 
     fn reject(&mut self, reason: String) {
@@ -105,22 +152,22 @@ impl Converter {
         self.export.rejected += 1;
     }
 
-    fn set_ids(&mut self, span: &Span) -> Result<(), String> {
-        let (high, low) = span
-            .trace_id
-            .split_at_checked(8)
-            .and_then(|(high, low)| Some((u64_from(high)?, u64_from(low)?)))
-            .ok_or_else(|| format!("trace_id of {} bytes, expected 16", span.trace_id.len()))?;
-        let trace_id = TraceId::from_halves(high, low).ok_or("trace_id is all zeros")?;
-        let id =
-            u64_from(&span.span_id).ok_or_else(|| format!("span_id of {} bytes, expected 8", span.span_id.len()))?;
+    fn set_ids(&mut self, span: &Span<'_>) -> Result<(), String> {
+        let Id { length, value } = span.trace_id;
+        if length != 16 {
+            return Err(format!("trace_id of {length} bytes, expected 16"));
+        }
+        let trace_id = TraceId::from_halves((value >> 64) as u64, value as u64).ok_or("trace_id is all zeros")?;
+        let of_8_bytes = |id: Id, name: &str| {
+            let right = id.length == 8;
+            right.then_some(id.value as u64).ok_or_else(|| format!("{name} of {} bytes, expected 8", id.length))
+        };
+        let id = of_8_bytes(span.span_id, "span_id")?;
         if id == 0 {
             return Err("span_id is all zeros".to_owned());
         }
-        if !span.parent_span_id.is_empty() {
-            let parent_id = u64_from(&span.parent_span_id)
-                .ok_or_else(|| format!("parent_span_id of {} bytes, expected 8", span.parent_span_id.len()))?;
-            self.builder.set_parent_id(SpanId::new(parent_id));
+        if span.parent_span_id.length > 0 {
+            self.builder.set_parent_id(SpanId::new(of_8_bytes(span.parent_span_id, "parent_span_id")?));
         }
         self.builder.set_trace_id(trace_id);
         self.builder.set_id(SpanId::new(id));
@@ -129,7 +176,7 @@ impl Converter {
 
     /// Whole microseconds, at least one: a shorter span has ended all the same. A span without an end (flushed early by
     /// its tracer) gets 1 too, as zipkin's OTLP module was seen to answer.
-    fn set_times(&mut self, span: &Span) {
+    fn set_times(&mut self, span: &Span<'_>) {
         let (start_us, end_us) = (span.start_time_unix_nano / 1_000, span.end_time_unix_nano / 1_000);
         self.builder.set_timestamp_us(start_us as i64);
         if start_us > 0 {
@@ -137,64 +184,71 @@ impl Converter {
         }
     }
 
-    fn add_scope(&mut self, scope: &InstrumentationScope) {
-        if !scope.name.is_empty() {
-            self.builder.add_tag("otel.scope.name", &scope.name);
+    fn set_remote_endpoint(&mut self, attributes: &[Attribute<'_>]) {
+        let (mut best_name, mut best_port) = (None, None);
+        for attribute in attributes {
+            if let (Some(rank), Value::Text(text)) = (name_rank(&attribute.key), &attribute.value)
+                && !text.is_empty()
+                && best_name.is_none_or(|(best, _)| rank < best)
+            {
+                best_name = Some((rank, &**text));
+            } else if let (Some(rank), Some(port)) = (port_rank(&attribute.key), port(&attribute.value))
+                && best_port.is_none_or(|(best, _)| rank < best)
+            {
+                best_port = Some((rank, port));
+            }
         }
-        if !scope.version.is_empty() {
-            self.builder.add_tag("otel.scope.version", &scope.version);
-        }
-        for attribute in &scope.attributes {
-            write_text(attribute.value.as_ref(), &mut self.text);
-            self.builder.add_tag(&attribute.key, &self.text);
-        }
-    }
-
-    fn set_remote_endpoint(&mut self, attributes: &[KeyValue]) {
-        let Some(name) = first_text(attributes, &REMOTE_NAMES) else { return };
+        let Some((rank, name)) = best_name else { return };
         let remote = &mut self.builder.remote_endpoint;
-        let named = find(attributes, REMOTE_NAMES[0]).is_some();
-        if !named && IpText::parse(name).is_some() {
+        if rank == 0 {
+            // A name that people gave: no address, and no port of one.
+            remote.set_service_name(name);
+            return;
+        }
+        if IpText::parse(name).is_some() {
             remote.set_ip(name);
         } else {
             remote.set_service_name(name);
         }
-        if !named && let Some(port) = first_port(attributes) {
+        if let Some((_, port)) = best_port {
             remote.set_port(port);
         }
     }
 
-    fn add_status(&mut self, span: &Span) {
+    fn add_status(&mut self, span: &Span<'_>) {
         let Some(status) = &span.status else { return };
-        match StatusCode::try_from(status.code) {
-            Ok(StatusCode::Ok) => self.builder.add_tag("otel.status_code", "OK"),
-            Ok(StatusCode::Error) => {
+        match status.code {
+            STATUS_OK => self.builder.add_tag("otel.status_code", "OK"),
+            STATUS_ERROR => {
                 self.builder.add_tag("otel.status_code", "ERROR");
                 // An `error` attribute of the span says more than an empty description.
-                if !status.message.is_empty() || !has(span, "error") {
+                if !status.message.is_empty() || span.attributes.iter().all(|attribute| attribute.key != "error") {
                     self.builder.add_tag("error", &status.message);
                 }
             }
-            Ok(StatusCode::Unset) | Err(_) => {}
+            _ => {}
         }
     }
 
     /// `name`, or `"name":{attributes}` where there are some.
-    fn add_event(&mut self, event: &Event) {
+    fn add_event(&mut self, event: &Event<'_>) {
         let timestamp_us = (event.time_unix_nano / 1_000) as i64;
         if event.attributes.is_empty() {
             self.builder.add_annotation(timestamp_us, &event.name);
         } else {
-            let name = serde_json::Value::String(event.name.clone());
-            let value = format!("{name}:{}", write_json_object(&event.attributes));
-            self.builder.add_annotation(timestamp_us, &value);
+            self.text.clear();
+            let _ = write!(self.text, "{}:", json_text(&event.name));
+            write_json_object(&event.attributes, &mut self.text);
+            self.builder.add_annotation(timestamp_us, &self.text);
         }
     }
 
     /// What Zipkin has no field for: links, trace state, and how much the SDK dropped.
-    fn add_extras(&mut self, span: &Span) {
+    fn add_extras(&mut self, span: &Span<'_>) {
         if !span.links.is_empty() {
-            self.builder.add_tag(LINKS_TAG, &links_json(&span.links));
+            self.text.clear();
+            write_links(&span.links, &mut self.text);
+            self.builder.add_tag(LINKS_TAG, &self.text);
         }
         if !span.trace_state.is_empty() {
             self.builder.add_tag("w3c.tracestate", &span.trace_state);
@@ -210,60 +264,35 @@ impl Converter {
     }
 }
 
-fn u64_from(bytes: &[u8]) -> Option<u64> {
-    bytes.try_into().ok().map(u64::from_be_bytes)
-}
-
+/// `Span.SpanKind`: 1 is internal, 0 not given; a kind from the future is none.
 fn kind(kind: i32) -> Option<SpanKind> {
-    match OtlpKind::try_from(kind) {
-        Ok(OtlpKind::Client) => Some(SpanKind::Client),
-        Ok(OtlpKind::Server) => Some(SpanKind::Server),
-        Ok(OtlpKind::Producer) => Some(SpanKind::Producer),
-        Ok(OtlpKind::Consumer) => Some(SpanKind::Consumer),
-        Ok(OtlpKind::Internal | OtlpKind::Unspecified) | Err(_) => None,
+    match kind {
+        2 => Some(SpanKind::Server),
+        3 => Some(SpanKind::Client),
+        4 => Some(SpanKind::Producer),
+        5 => Some(SpanKind::Consumer),
+        _ => None,
     }
 }
 
-fn find<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a Value> {
-    attributes.iter().find(|attribute| attribute.key == key)?.value.as_ref()?.value.as_ref()
-}
-
-fn has(span: &Span, key: &str) -> bool {
-    find(&span.attributes, key).is_some()
-}
-
-fn first_text<'a>(attributes: &'a [KeyValue], keys: &[&str]) -> Option<&'a str> {
-    keys.iter().find_map(|key| match find(attributes, key) {
-        Some(Value::StringValue(text)) if !text.is_empty() => Some(text.as_str()),
+fn port(value: &Value<'_>) -> Option<u16> {
+    match value {
+        Value::Int(port) => u16::try_from(*port).ok(),
+        Value::Text(port) => port.parse().ok(),
         _ => None,
-    })
+    }
 }
 
-fn first_port(attributes: &[KeyValue]) -> Option<u16> {
-    REMOTE_PORTS.iter().find_map(|key| match find(attributes, key)? {
-        Value::IntValue(port) => u16::try_from(*port).ok(),
-        Value::StringValue(port) => port.parse().ok(),
-        _ => None,
-    })
-}
-
-fn links_json(links: &[Link]) -> String {
-    let mut text = String::from("[");
+fn write_links(links: &[Link<'_>], text: &mut String) {
+    text.push('[');
     for (index, link) in links.iter().enumerate() {
         let comma = if index > 0 { "," } else { "" };
-        let _ = write!(text, r#"{comma}{{"traceId":"{}","spanId":"{}""#, hex(&link.trace_id), hex(&link.span_id));
+        let _ = write!(text, r#"{comma}{{"traceId":"{}","spanId":"{}""#, link.trace_id, link.span_id);
         if !link.attributes.is_empty() {
-            let _ = write!(text, r#","attributes":{}"#, write_json_object(&link.attributes));
+            text.push_str(r#","attributes":"#);
+            write_json_object(&link.attributes, text);
         }
         text.push('}');
     }
     text.push(']');
-    text
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

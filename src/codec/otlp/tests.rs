@@ -7,6 +7,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList};
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
+use prost::Message as _;
 use serde_json::Value as Json;
 
 use super::*;
@@ -151,6 +152,10 @@ fn request(spans: Vec<Span>) -> ExportTraceServiceRequest {
     ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { scope_spans, ..Default::default() }] }
 }
 
+fn from_request(request: &ExportTraceServiceRequest, limits: &DecodeLimits) -> Result<Export, OtlpError> {
+    decode_protobuf(&request.encode_to_vec(), limits)
+}
+
 fn converted(span: Span) -> Json {
     let export = from_request(&request(vec![span]), &LIMITS).unwrap();
     as_json(&export.spans).remove(0)
@@ -253,6 +258,87 @@ fn json_takes_numbers_as_text_and_unknown_members() {
          "startTimeUnixNano":1000000,"endTimeUnixNano":"2000000","attributes":[{"key":"n","value":{"intValue":5}}]}]}]}]}"#;
     let span = as_json(&decode_json(body, &LIMITS).unwrap().spans).remove(0);
     assert_eq!((&span["timestamp"], &span["duration"], &span["tags"]["n"]), (&1000.into(), &1000.into(), &"5".into()));
+}
+
+/// Fields in the order of their numbers, each once: what prost writes of what it reads.
+fn rewritten(message: &[u8]) -> Option<Vec<u8>> {
+    ExportTraceServiceRequest::decode(message).ok().map(|request| request.encode_to_vec())
+}
+
+#[test]
+fn what_prost_reads_is_read_the_same_and_so_is_what_it_writes_of_it() {
+    let mut compared = 0;
+    for name in ["brave-otlp-http", "otel-java-otlp-grpc", "otel-py-otlp-http", "otel-rust-otlp-proto"] {
+        for request in capture(name)["requests"].as_array().unwrap() {
+            let message = message(request);
+            for index in 0..message.len() {
+                let mut mutated = message.clone();
+                mutated[index] ^= 1 << (index % 8);
+                let Some(rewritten) = rewritten(&mutated) else { continue };
+                let ours = decode_protobuf(&mutated, &LIMITS);
+                assert_eq!(ours, decode_protobuf(&rewritten, &LIMITS), "{name}, byte {index}");
+                assert!(ours.is_ok());
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 1_000, "{compared}");
+}
+
+#[test]
+fn fields_come_in_any_order_and_unknown_ones_are_skipped() {
+    let span = converted_bytes(&span().encode_to_vec());
+    let field = |number: u8, bytes: &[u8]| [&[number << 3 | 2, bytes.len() as u8], bytes].concat();
+    let unknown = [&[0x98, 0x06, 0x07][..], &field(14, b"later")].concat();
+    let service = attribute("service.name", text("shop")).encode_to_vec();
+    let scope = field(1, b"lib");
+    let spans = [unknown.clone(), field(2, &self::span().encode_to_vec()), field(1, &scope)].concat();
+    let resource_spans = [field(2, &spans), unknown.clone(), field(1, &field(1, &service))].concat();
+    let message = [unknown, field(1, &resource_spans)].concat();
+    let read = as_json(&decode_protobuf(&message, &LIMITS).unwrap().spans).remove(0);
+    assert_eq!(read["localEndpoint"]["serviceName"], "shop", "the resource stands after its spans");
+    assert_eq!(read["tags"]["otel.scope.name"], "lib");
+    assert_eq!(read["timestamp"], span["timestamp"]);
+}
+
+fn converted_bytes(span: &[u8]) -> Json {
+    converted(Span::decode(span).unwrap())
+}
+
+#[test]
+fn a_small_message_cannot_become_a_huge_one() {
+    let mut request = request(vec![span(); 20_000]);
+    let large = "x".repeat(100_000);
+    request.resource_spans[0].resource = Some(opentelemetry_proto::tonic::resource::v1::Resource {
+        attributes: vec![attribute("k8s.annotations", text(&large))],
+        ..Default::default()
+    });
+    let message = request.encode_to_vec();
+    assert!(message.len() < 2 << 20);
+    assert_eq!(decode_protobuf(&message, &LIMITS), Err(OtlpError::TooLarge(SPANS_BYTES_MAX)));
+}
+
+#[test]
+fn values_nested_deeper_than_any_program_needs_are_refused() {
+    let nested = |levels: usize| {
+        let mut value = Value::IntValue(1);
+        for _ in 0..levels {
+            value = Value::ArrayValue(ArrayValue { values: vec![AnyValue { value: Some(value) }] });
+        }
+        from_request(&request(vec![Span { attributes: vec![attribute("deep", value)], ..span() }]), &LIMITS)
+    };
+    assert!(nested(20).is_ok());
+    assert!(matches!(nested(200), Err(OtlpError::Malformed(..))));
+    let json = |levels: usize| {
+        let value = "{\"arrayValue\":{\"values\":[".repeat(levels) + &"]}}".repeat(levels);
+        decode_json(
+            format!(r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"a","value":{value}}}]}}}}]}}"#)
+                .as_bytes(),
+            &LIMITS,
+        )
+    };
+    assert!(json(20).is_ok());
+    assert!(matches!(json(200), Err(OtlpError::Malformed(..))));
 }
 
 #[test]

@@ -2,76 +2,81 @@
 
 use std::fmt::Write;
 
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use serde_json::Value as Json;
 
-/// Writes a value as a tag holds it: text as it is, a list of scalars joined by commas, anything nested as JSON.
-pub(super) fn write_text(value: Option<&AnyValue>, text: &mut String) {
+use super::view::{Attribute, Value};
+
+/// A value as a tag holds it: text as it is, a list of scalars joined by commas, anything nested as JSON. `text` is for
+/// what has to be written.
+pub(super) fn as_text<'t>(value: &'t Value<'_>, text: &'t mut String) -> &'t str {
+    if let Value::Text(value) = value {
+        return value;
+    }
     text.clear();
-    match value.and_then(|any| any.value.as_ref()) {
-        None => {}
-        Some(Value::StringValue(value)) => text.push_str(value),
-        Some(Value::BoolValue(value)) => text.push_str(if *value { "true" } else { "false" }),
-        Some(Value::IntValue(value)) => {
+    write_text(value, text);
+    text
+}
+
+fn write_text(value: &Value<'_>, text: &mut String) {
+    match value {
+        Value::Empty => {}
+        Value::Text(value) => text.push_str(value),
+        Value::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
+        Value::Int(value) => {
             let _ = write!(text, "{value}");
         }
-        Some(Value::ArrayValue(list)) if list.values.iter().all(is_scalar) => {
-            let mut item = String::new();
-            for (index, value) in list.values.iter().enumerate() {
+        Value::List(values) if values.iter().all(is_scalar) => {
+            for (index, value) in values.iter().enumerate() {
                 if index > 0 {
                     text.push(',');
                 }
-                write_text(Some(value), &mut item);
-                text.push_str(&item);
+                write_text(value, text);
             }
         }
-        Some(value @ Value::DoubleValue(number)) => match to_json(value) {
+        Value::Double(number) => match to_json(value) {
             Json::Null => {
                 let _ = write!(text, "{number}");
             }
             json => text.push_str(&json.to_string()),
         },
-        Some(value) => match to_json(value) {
-            Json::String(base64) => text.push_str(&base64),
-            json => text.push_str(&json.to_string()),
-        },
+        Value::Bytes(bytes) => text.push_str(&base64(bytes)),
+        Value::List(_) | Value::Map(_) => text.push_str(&to_json(value).to_string()),
     }
 }
 
 /// Attributes as a JSON object, in the order they were sent.
-pub(super) fn write_json_object(attributes: &[KeyValue]) -> String {
-    let mut text = String::from("{");
+pub(super) fn write_json_object(attributes: &[Attribute<'_>], text: &mut String) {
+    text.push('{');
     for (index, attribute) in attributes.iter().enumerate() {
-        let value = attribute.value.as_ref().and_then(|any| any.value.as_ref()).map_or(Json::Null, to_json);
         let comma = if index > 0 { "," } else { "" };
-        let _ = write!(text, "{comma}{}:{value}", Json::String(attribute.key.clone()));
+        let _ = write!(text, "{comma}{}:{}", json_text(&attribute.key), to_json(&attribute.value));
     }
     text.push('}');
-    text
 }
 
-fn is_scalar(value: &AnyValue) -> bool {
-    !matches!(value.value, Some(Value::ArrayValue(_) | Value::KvlistValue(_)))
+/// Text as JSON writes it, in quotes.
+pub(super) fn json_text(text: &str) -> Json {
+    Json::String(text.to_owned())
 }
 
-/// Depth is bounded by the decoders: prost stops at 100 levels, serde_json at 128.
-fn to_json(value: &Value) -> Json {
-    let inner = |any: &AnyValue| any.value.as_ref().map_or(Json::Null, to_json);
+fn is_scalar(value: &Value<'_>) -> bool {
+    !matches!(value, Value::List(_) | Value::Map(_))
+}
+
+/// Depth is bounded by the decoders.
+fn to_json(value: &Value<'_>) -> Json {
     match value {
-        Value::StringValue(value) => Json::String(value.clone()),
-        Value::BoolValue(value) => Json::Bool(*value),
-        Value::IntValue(value) => Json::from(*value),
+        Value::Empty => Json::Null,
+        Value::Text(value) => json_text(value),
+        Value::Bool(value) => Json::Bool(*value),
+        Value::Int(value) => Json::from(*value),
         // NaN and the infinities have no JSON number.
-        Value::DoubleValue(value) => serde_json::Number::from_f64(*value).map_or(Json::Null, Json::Number),
-        Value::ArrayValue(list) => Json::Array(list.values.iter().map(inner).collect()),
-        Value::KvlistValue(list) => {
-            let members = list.values.iter();
-            Json::Object(members.map(|kv| (kv.key.clone(), kv.value.as_ref().map_or(Json::Null, inner))).collect())
-        }
-        Value::BytesValue(bytes) => Json::String(base64(bytes)),
-        // A reference into a string table that only profiles have; a trace cannot resolve it.
-        Value::StringValueStrindex(index) => Json::from(*index),
+        Value::Double(value) => serde_json::Number::from_f64(*value).map_or(Json::Null, Json::Number),
+        Value::List(values) => Json::Array(values.iter().map(to_json).collect()),
+        Value::Map(members) => Json::Object(
+            members.iter().map(|member| (member.key.clone().into_owned(), to_json(&member.value))).collect(),
+        ),
+        Value::Bytes(bytes) => Json::String(base64(bytes)),
     }
 }
 

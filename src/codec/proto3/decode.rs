@@ -1,8 +1,8 @@
 //! `ListOfSpans` into a batch. Absent and empty fields mean the same; of repeated scalars the last counts.
 
 use super::key;
-use super::reader::Reader;
 use crate::codec::fault::Fault;
+use crate::codec::wire::Reader;
 use crate::codec::{DecodeError, DecodeLimits, Format};
 use crate::model::{EndpointBuilder, SpanBatch, SpanBuilder, SpanId, SpanKind, TraceId};
 

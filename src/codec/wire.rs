@@ -1,9 +1,14 @@
-//! The protobuf wire format: keys, varints, fixed and length-delimited values.
+//! The protobuf wire format: keys, varints, fixed and length-delimited values. Both protobuf codecs read with it.
 
 use std::borrow::Cow;
 
-use crate::codec::fault::Fault;
-use crate::codec::lossy_text;
+use super::fault::Fault;
+use super::lossy_text;
+
+/// Wire types, the low bits of a key.
+pub(super) const VARINT: u32 = 0;
+pub(super) const FIXED64: u32 = 1;
+pub(super) const BYTES: u32 = 2;
 
 /// Reads one message; [`Reader::message`] gives the reader of a message inside it.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +30,7 @@ impl<'a> Reader<'a> {
     pub(super) fn next_key(&mut self) -> Result<Option<u32>, Fault> {
         match self.body.get(self.at) {
             _ if self.at >= self.end => Ok(None),
-            // One byte holds the fields 1 to 15, all that zipkin has.
+            // One byte holds the fields 1 to 15: all that zipkin and OTLP have, but one.
             Some(&byte) if byte < 0x80 => {
                 self.at += 1;
                 Ok(Some(byte.into()))
@@ -120,9 +125,20 @@ impl<'a> Reader<'a> {
         Ok(self.body.get(start..self.at).unwrap_or_default())
     }
 
+    /// Something is wrong here.
+    #[cold]
+    pub(super) fn fault(&self, message: String) -> Fault {
+        Fault::at(self.at, message)
+    }
+
     /// Skips the value of a field that we do not know, or know with another wire type: `key` came just before.
     #[cold]
     pub(super) fn skip(&mut self, key: u32) -> Result<(), Fault> {
+        self.skip_value(key)
+    }
+
+    /// The same for a field that is there in most messages.
+    pub(super) fn skip_value(&mut self, key: u32) -> Result<(), Fault> {
         let (field, wire_type) = (key >> 3, key & 7);
         let at = self.at;
         match wire_type {
