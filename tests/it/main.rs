@@ -15,6 +15,7 @@ mod ingest_limits;
 mod kafka;
 mod lifecycle;
 mod limits;
+mod live_clients;
 mod openapi;
 mod otlp_ports;
 mod packaging;
