@@ -13,7 +13,7 @@ mod none;
 mod postgres;
 mod retry;
 #[cfg(test)]
-mod scripted;
+pub(crate) mod scripted;
 mod sql;
 mod sqlite;
 mod timeout;

@@ -15,7 +15,7 @@ use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
 
 /// What the next call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Act {
+pub(crate) enum Act {
     /// Works.
     Work,
     /// Fails; a write fails for the batches from that index on.
@@ -25,7 +25,7 @@ pub(super) enum Act {
 }
 
 #[derive(Debug)]
-pub(super) struct Scripted {
+pub(crate) struct Scripted {
     inner: MemoryStorage,
     script: Mutex<VecDeque<Act>>,
     /// Number of batches of each write, 0 for another call.
@@ -35,7 +35,7 @@ pub(super) struct Scripted {
 
 impl Scripted {
     /// Acts in turn; works when the script is over.
-    pub(super) fn new(script: impl IntoIterator<Item = Act>) -> Self {
+    pub(crate) fn new(script: impl IntoIterator<Item = Act>) -> Self {
         Self {
             inner: MemoryStorage::new(MemoryConfig::default(), StorageOptions::default()),
             script: Mutex::new(script.into_iter().collect()),

@@ -13,7 +13,10 @@ use tower::ServiceExt as _;
 use crate::codec::json_v2;
 use crate::ingest::{Collector, IngestConfig, MemoryBudget};
 use crate::model::{SpanBatch, TraceId};
-use crate::storage::{MemoryConfig, MemoryStorage, QueryBudget, SpanStore as _, StorageOptions};
+use crate::storage::scripted::{Act, Scripted};
+use crate::storage::{
+    ErrorKind, MemoryConfig, MemoryStorage, QueryBudget, SpanStore as _, StorageBackend, StorageOptions,
+};
 use crate::telemetry::CollectorMetrics;
 use crate::web::body::BodyReader;
 use crate::web::limits::BodyLimits;
@@ -34,10 +37,27 @@ pub(super) struct Answer {
 
 impl Fixture {
     pub(super) fn new(routes: impl FnOnce(Collector, &CollectorMetrics, BodyReader) -> Router) -> Self {
-        let registry = Registry::new();
         let storage = Arc::new(MemoryStorage::new(MemoryConfig::default(), StorageOptions::default()));
+        Self::over(Arc::clone(&storage) as _, storage, routes)
+    }
+
+    /// Over a store that fails every write with `kind`.
+    pub(super) fn failing(
+        kind: ErrorKind,
+        routes: impl FnOnce(Collector, &CollectorMetrics, BodyReader) -> Router,
+    ) -> Self {
+        let storage = Arc::new(MemoryStorage::new(MemoryConfig::default(), StorageOptions::default()));
+        let script = std::iter::repeat_n(Act::Fail(kind, 0), 1_000);
+        Self::over(Arc::new(Scripted::new(script)), storage, routes)
+    }
+
+    fn over(
+        stored: Arc<dyn StorageBackend>,
+        storage: Arc<MemoryStorage>,
+        routes: impl FnOnce(Collector, &CollectorMetrics, BodyReader) -> Router,
+    ) -> Self {
+        let registry = Registry::new();
         let budget = MemoryBudget::new(256 << 20);
-        let stored = Arc::clone(&storage) as _;
         let collector = Collector::start(&IngestConfig::default(), stored, &registry, budget.clone()).unwrap();
         let bodies = BodyReader::register(BodyLimits::default(), budget.clone(), &registry).unwrap();
         let metrics = CollectorMetrics::register(&registry).unwrap();

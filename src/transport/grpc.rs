@@ -14,7 +14,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::{MethodRouter, any};
 use http::header::CONTENT_TYPE;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use tonic_web::GrpcWebLayer;
 use tower::{Layer, ServiceExt};
 
@@ -108,11 +108,23 @@ async fn serve(unary: Unary, bodies: &BodyReader, request: Request) -> Response 
     }
     head.extensions.insert(Memory::new(permit));
     let body = tonic::body::Body::new(http_body_util::Full::new(received.bytes));
+    let is_zipkins = unary.is_report();
     let service = GrpcWebLayer::new().layer(unary);
     match service.oneshot(http::Request::from_parts(head, body)).await {
+        Ok(response) if is_zipkins => as_zipkin(response.map(Body::new)),
         Ok(response) => response.map(Body::new),
         Err(never) => match never {},
     }
+}
+
+/// Zipkin names the format of its messages, and the encoding even where there is none.
+fn as_zipkin(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    if headers.get(CONTENT_TYPE).is_some_and(|media_type| media_type == "application/grpc") {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc+proto"));
+        headers.entry("grpc-encoding").or_insert(HeaderValue::from_static("identity"));
+    }
+    response
 }
 
 #[cfg(test)]

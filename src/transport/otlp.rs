@@ -144,7 +144,7 @@ impl Receiver {
         let intake = &self.intake;
         let received = intake.bodies.read(headers, body).await.map_err(IntakeError::Body)?;
         let dropped = |_: &IntakeError<OtlpError>| intake.metrics.messages_dropped.inc();
-        let inflated = intake.bodies.inflate(headers, received).await.map_err(IntakeError::Body);
+        let inflated = intake.bodies.inflate_even_to_nothing(headers, received).await.map_err(IntakeError::Body);
         let inflated = inflated.inspect_err(dropped)?;
         intake.count(inflated.bytes.len());
         let limits = self.limits;

@@ -200,6 +200,24 @@ impl BodyReader {
     /// # Errors
     /// [`BodyError`]. Of encodings that zipkin ignores, a body that is not packed at all is taken as it is.
     pub async fn inflate(&self, headers: &HeaderMap, received: ReceivedBody) -> Result<ReceivedBody, BodyError> {
+        let was_empty = received.bytes.is_empty();
+        let inflated = self.inflate_even_to_nothing(headers, received).await?;
+        match Encoding::of(headers).first() {
+            // As zipkin: a list of spans has at least two bytes.
+            Some(encoding) if inflated.bytes.is_empty() && !was_empty => self.refuse(BodyError::Malformed(*encoding)),
+            _ => Ok(inflated),
+        }
+    }
+
+    /// The same for formats in which nothing at all is a message: protobuf without any field.
+    ///
+    /// # Errors
+    /// As [`BodyReader::inflate`].
+    pub async fn inflate_even_to_nothing(
+        &self,
+        headers: &HeaderMap,
+        received: ReceivedBody,
+    ) -> Result<ReceivedBody, BodyError> {
         let encodings = Encoding::of(headers);
         if encodings.is_empty() || received.bytes.is_empty() {
             return Ok(received);
@@ -262,7 +280,6 @@ impl BodyReader {
                 Err(_) => return Err(BodyError::Malformed(encoding)),
                 Ok(_) if inflater.len() > bytes_max => return Err(BodyError::InflatedTooLarge),
                 Ok(Step::Full) => target = inflater.len() + inflater.len().min(STEP_BYTES_MAX),
-                Ok(Step::Finished) if inflater.is_empty() => return Err(BodyError::Malformed(encoding)),
                 Ok(Step::Finished) => break,
             }
         }

@@ -17,6 +17,7 @@ mod lifecycle;
 mod limits;
 mod live_clients;
 mod openapi;
+mod otlp_captures;
 mod otlp_ports;
 mod packaging;
 mod readme;

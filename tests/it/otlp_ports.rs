@@ -55,3 +55,32 @@ fn a_standard_port_that_is_taken_is_a_warning() {
     assert!(server.log().contains("OTLP is not served on its standard port"), "{}", server.log());
     assert_eq!(server.send(&export()).status, 200, "the main port takes it");
 }
+
+#[test]
+fn the_grpc_port_takes_calls_and_0_opens_no_port() {
+    let port = free_port();
+    let server = Server::start(Store::Memory, &[("COLLECTOR_OTLP_GRPC_PORT", &port.to_string())]);
+    let mut address = server.address();
+    address.set_port(port);
+    let call = Request::new("POST", "/opentelemetry.proto.collector.trace.v1.TraceService/Export");
+    let call = call.header("Content-Type", "application/grpc-web+proto").body([0; 5]);
+    let answer = send(address, &call).unwrap();
+    assert_eq!(answer.status, 200);
+    assert!(answer.text().contains("grpc-status:0"), "{}", answer.text());
+    assert_eq!(send(address, &export()).unwrap().status, 404, "only gRPC is there");
+    drop(server);
+    let server = Server::start(Store::Memory, &[("COLLECTOR_OTLP_GRPC_PORT", "0"), ("COLLECTOR_OTLP_HTTP_PORT", "0")]);
+    assert!(!server.log().contains("otlp_address"), "{}", server.log());
+    assert!(send(address, &call).is_err(), "nobody listens");
+}
+
+#[test]
+fn switched_off_otlp_is_on_no_port() {
+    let port = free_port();
+    let variables = [("COLLECTOR_OTLP_ENABLED", "false"), ("COLLECTOR_OTLP_HTTP_PORT", &port.to_string())];
+    let server = Server::start(Store::Memory, &variables);
+    assert_eq!(server.send(&export()).status, 404);
+    let mut address = server.address();
+    address.set_port(port);
+    assert!(send(address, &export()).is_err(), "nobody listens");
+}

@@ -1,3 +1,5 @@
+mod golden_set;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 

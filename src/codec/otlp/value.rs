@@ -34,9 +34,9 @@ fn write_text(value: &Value<'_>, text: &mut String) {
             }
         }
         Value::Double(number) => match to_json(value) {
-            Json::Null => {
-                let _ = write!(text, "{number}");
-            }
+            // Protobuf's JSON mapping has words for what JSON has no number for.
+            Json::Null if number.is_nan() => text.push_str("NaN"),
+            Json::Null => text.push_str(if *number > 0.0 { "Infinity" } else { "-Infinity" }),
             json => text.push_str(&json.to_string()),
         },
         Value::Bytes(bytes) => text.push_str(&base64(bytes)),

@@ -61,6 +61,11 @@ impl Unary {
         Self { intake, limits, method: MethodName::Export, message_bytes_max }
     }
 
+    /// Zipkin's own method.
+    pub(super) fn is_report(&self) -> bool {
+        matches!(self.method, MethodName::Report)
+    }
+
     async fn call_method(self, request: tonic::Request<Bytes>) -> Result<tonic::Response<Bytes>, Status> {
         let (_, extensions, bytes) = request.into_parts();
         let permit = extensions.get::<Memory>().and_then(|memory| memory.0.lock().take());

@@ -6,6 +6,7 @@ use prost::Message as _;
 
 use super::*;
 use crate::codec::{self, Format, proto3};
+use crate::storage::ErrorKind;
 use crate::transport::fixture::{Answer, Fixture};
 use crate::transport::otlp::tests::request;
 
@@ -13,9 +14,11 @@ const GRPC: (&str, &str) = ("content-type", "application/grpc");
 const WEB: (&str, &str) = ("content-type", "application/grpc-web+proto");
 
 fn fixture() -> Fixture {
-    Fixture::new(|collector, metrics, bodies| {
-        routes(&collector, &GrpcCollectorConfig::default(), &OtlpConfig::default(), metrics, &bodies)
-    })
+    Fixture::new(all_routes)
+}
+
+fn all_routes(collector: Collector, metrics: &CollectorMetrics, bodies: BodyReader) -> Router {
+    routes(&collector, &GrpcCollectorConfig::default(), &OtlpConfig::default(), metrics, &bodies)
 }
 
 fn frame(flag: u8, message: &[u8]) -> Vec<u8> {
@@ -49,6 +52,9 @@ async fn reported_spans_are_stored() {
     let fixture = fixture();
     let answer = call(&fixture, REPORT_PATH, frame(0, &spans(r#"[{"traceId":"a","id":"1"}]"#))).await;
     assert_eq!((answer.status, status(&answer).0), (200, 0));
+    assert_eq!(answer.headers["content-type"], "application/grpc+proto");
+    assert_eq!(answer.headers["grpc-encoding"], "identity");
+    assert!(answer.trailers.contains_key("grpc-status"), "the status is a trailer");
     assert_eq!(&answer.body[..], frame(0, b""));
     assert_eq!(fixture.trace("a").await.len(), 1);
     assert_eq!(fixture.counted("zipkin_collector_messages_total", "grpc"), 1.0);
@@ -62,7 +68,83 @@ async fn an_empty_report_is_fine_and_a_bad_one_gets_zipkins_words() {
     let no_id = [10, 4, 10, 2, 0x0a, 0x0b];
     let (code, message) = status(&call(&fixture, REPORT_PATH, frame(0, &no_id)).await);
     assert_eq!((code, message.as_str()), (13, "Missing : id reading List<Span> from proto3"));
-    assert_eq!(fixture.counted("zipkin_collector_messages_dropped_total", "grpc"), 1.0);
+    let no_trace_id = [10, 3, 26, 1, 9];
+    let (code, message) = status(&call(&fixture, REPORT_PATH, frame(0, &no_trace_id)).await);
+    assert_eq!((code, message.as_str()), (13, "Missing : traceId reading List<Span> from proto3"));
+    assert_eq!(fixture.counted("zipkin_collector_messages_dropped_total", "grpc"), 2.0);
+    assert_eq!(fixture.counted("zipkin_collector_messages_total", "grpc"), 3.0, "the empty one is a message, too");
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_there_is_unavailable_with_the_time_to_come_back() {
+    for (path, message) in
+        [(REPORT_PATH, spans(r#"[{"traceId":"a","id":"1"}]"#)), (EXPORT_PATH, request(&[1]).encode_to_vec())]
+    {
+        let fixture = Fixture::failing(ErrorKind::Unavailable, all_routes);
+        let answer = call(&fixture, path, frame(0, &message)).await;
+        assert_eq!(status(&answer), (14, "storage is not available, try again later".to_owned()), "{path}");
+        let details = answer.headers.get("grpc-status-details-bin").unwrap().as_bytes();
+        let details = base64::engine::general_purpose::STANDARD_NO_PAD.decode(details).unwrap();
+        let details = tonic_types::pb::Status::decode(&details[..]).unwrap().details;
+        assert_eq!(details[0].type_url, "type.googleapis.com/google.rpc.RetryInfo", "{path}");
+        let info = tonic_types::pb::RetryInfo::decode(&details[0].value[..]).unwrap();
+        assert!(info.retry_delay.unwrap().seconds >= 1, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn spans_that_the_store_can_never_hold_are_not_to_be_sent_again() {
+    let fixture = Fixture::failing(ErrorKind::Rejected, all_routes);
+    let answer = call(&fixture, EXPORT_PATH, frame(0, &request(&[1]).encode_to_vec())).await;
+    assert_eq!(status(&answer).0, tonic::Code::InvalidArgument as i32);
+    assert!(!answer.headers.contains_key("grpc-status-details-bin"), "no RetryInfo");
+}
+
+#[tokio::test]
+async fn messages_that_are_too_large_are_not_to_be_sent_again() {
+    let fixture = fixture();
+    let beyond = GrpcCollectorConfig::default().message_bytes_max + 1;
+    for path in [REPORT_PATH, EXPORT_PATH] {
+        let answer = call(&fixture, path, frame(0, &vec![0; beyond])).await;
+        assert_eq!(status(&answer).0, tonic::Code::ResourceExhausted as i32, "{path}");
+        assert!(!answer.headers.contains_key("grpc-status-details-bin"), "{path}: no RetryInfo");
+    }
+    assert_eq!(fixture.budget.used_bytes(), 0, "all memory is given back");
+}
+
+#[tokio::test]
+async fn zstd_is_taken_as_gzip_is() {
+    let fixture = fixture();
+    let zstd = zstd::bulk::compress(&request(&[1]).encode_to_vec(), 1).unwrap();
+    let request = Request::post(EXPORT_PATH).version(http::Version::HTTP_2).header(GRPC.0, GRPC.1);
+    let request = request.header("grpc-encoding", "zstd").body(Body::from(frame(1, &zstd))).unwrap();
+    assert_eq!(status(&fixture.send(request).await).0, 0);
+    assert_eq!(fixture.trace("0102030405060708090a0b0c0d0e0f10").await.len(), 1);
+}
+
+#[tokio::test]
+async fn truncated_and_mutated_calls_are_answered_and_never_stored_in_part() {
+    let fixture = fixture();
+    let whole = frame(0, &request(&[1]).encode_to_vec());
+    for end in 0..whole.len() {
+        // A frame that is cut says how long it should be.
+        let answer = call(&fixture, EXPORT_PATH, whole[..end].to_vec()).await;
+        assert_ne!(status(&answer).0, 0, "{end} bytes of {}", whole.len());
+        // A message that is cut lies in a frame of its own length.
+        let Some(message) = whole.get(5..end.max(5)) else { continue };
+        let code = status(&call(&fixture, EXPORT_PATH, frame(0, message)).await).0;
+        assert!(code == 0 || code == tonic::Code::InvalidArgument as i32, "{end} bytes: {code}");
+    }
+    for index in 0..whole.len() {
+        for flip in [0x01, 0x80, 0xff] {
+            let mut mutated = whole.clone();
+            mutated[index] ^= flip;
+            let answer = call(&fixture, EXPORT_PATH, mutated).await;
+            assert_eq!(answer.status, 200, "byte {index} ^ {flip}");
+            assert_ne!(status(&answer).0, tonic::Code::Unknown as i32, "byte {index} ^ {flip}");
+        }
+    }
+    assert_eq!(fixture.budget.used_bytes(), 0, "all memory is given back");
 }
 
 #[tokio::test]
