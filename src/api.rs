@@ -8,7 +8,9 @@ mod info;
 mod metrics;
 mod openapi;
 mod params;
+mod pins;
 mod reads;
+mod red;
 mod search;
 mod summaries;
 mod ui;
@@ -19,7 +21,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::handler::Handler;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use tokio_util::sync::CancellationToken;
 
 pub use info::{COMMIT, VERSION};
@@ -29,7 +31,7 @@ use self::file::File;
 use self::health::StorageHealth;
 use self::ui::Ui;
 use crate::query::QueryService;
-use crate::storage::StorageBackend;
+use crate::storage::{Capabilities, StorageBackend};
 use crate::telemetry::{Clock, HealthComponent};
 use crate::web::answer;
 use crate::web::compression::{CompressionConfig, compress};
@@ -45,6 +47,8 @@ pub struct ApiConfig {
     pub names_max_age: Duration,
     /// Which answers are compressed (`server.compression.*`).
     pub compression: CompressionConfig,
+    /// Traces can be pinned (`PIN_ENABLED`), if the store can.
+    pub pin_enabled: bool,
     /// What the UI is told.
     pub ui: UiConfig,
 }
@@ -56,6 +60,7 @@ impl Default for ApiConfig {
             ui_enabled: true,
             names_max_age: Duration::from_secs(300),
             compression: CompressionConfig::default(),
+            pin_enabled: false,
             ui: UiConfig::default(),
         }
     }
@@ -94,6 +99,7 @@ pub struct ApiState {
 struct Inner {
     config: ApiConfig,
     query: QueryService,
+    storage: Arc<dyn StorageBackend>,
     health: Vec<Arc<dyn HealthComponent>>,
     registry: prometheus::Registry,
     clock: Arc<dyn Clock>,
@@ -109,15 +115,23 @@ impl ApiState {
     /// Puts the parts together. The store is the first component of `/health`.
     #[must_use]
     pub fn new(parts: ApiParts) -> Self {
-        let mut health: Vec<Arc<dyn HealthComponent>> = vec![Arc::new(StorageHealth(parts.storage))];
+        let mut health: Vec<Arc<dyn HealthComponent>> = vec![Arc::new(StorageHealth(parts.storage.clone()))];
         health.extend(parts.health);
-        let ui = Ui::new(parts.config.ui.clone());
+        let capabilities = parts.query.capabilities();
+        let extensions = [
+            Some("summaries"),
+            capabilities.red.then_some("red"),
+            pins_served(&parts.config, capabilities).then_some("pin"),
+        ];
+        let extensions = extensions.into_iter().flatten().collect();
+        let ui = Ui::new(parts.config.ui.clone(), extensions);
         let inner = Inner {
             ui,
             openapi: openapi::file(),
             health,
             config: parts.config,
             query: parts.query,
+            storage: parts.storage,
             registry: parts.registry,
             started_ms: parts.clock.now_ms(),
             clock: parts.clock,
@@ -140,17 +154,36 @@ impl std::fmt::Debug for ApiState {
 /// Every route of the API. To be merged with the transports' and put into [`edge`](crate::web::edge::edge).
 pub fn routes(state: ApiState) -> Router {
     let mut routes = operations();
+    let is_pinning = pins_served(&state.inner.config, state.inner.storage.capabilities());
     if state.inner.config.query_enabled {
         let below_ui = if state.inner.config.ui_enabled { Prefix::BelowUi } else { Prefix::Root };
         for (base, prefix) in [("", Prefix::Root), ("/zipkin", below_ui)] {
             routes = routes.merge(reads(&format!("{base}/api/v2"), prefix));
             routes = routes.route(&format!("{base}/api/ext/v1/summaries"), served(summaries::summaries, prefix));
+            routes = routes.route(&format!("{base}/api/ext/v1/red"), served(red::red, prefix));
+            if is_pinning {
+                routes = routes.merge(pins(&format!("{base}/api/ext/v1/pin"), prefix));
+            }
         }
     }
     if state.inner.config.ui_enabled {
         routes = routes.merge(ui::routes(&state));
     }
     compress(routes, state.inner.config.compression.clone()).with_state(state)
+}
+
+/// Pinning is asked for, and the store can.
+fn pins_served(config: &ApiConfig, capabilities: Capabilities) -> bool {
+    config.pin_enabled && config.query_enabled && capabilities.pins
+}
+
+fn pins(base: &str, prefix: Prefix) -> Router<ApiState> {
+    let one = post(pins::pin).delete(pins::unpin);
+    let one = match prefix {
+        Prefix::Root => one,
+        Prefix::BelowUi => one.fallback(answer::method_not_allowed),
+    };
+    Router::new().route(base, served(pins::list, prefix)).route(&format!("{base}/{{traceId}}"), one)
 }
 
 fn operations() -> Router<ApiState> {

@@ -8,8 +8,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId, cmp_utf16};
-use crate::storage::{ErrorKind, QueryBudget, StorageBackend, StorageError};
+use crate::storage::{Capabilities, ErrorKind, QueryBudget, StorageBackend, StorageError};
 
 /// Settings of the read side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +123,20 @@ impl QueryService {
     /// [`QueryError`]
     pub async fn dependencies(&self, end_ts_ms: i64, lookback_ms: i64) -> Result<Vec<DependencyLink>, QueryError> {
         self.within(|budget| async move { self.storage.dependencies(end_ts_ms, lookback_ms, &budget).await }).await
+    }
+
+    /// Rate, errors and durations per minute. Works without searching, too.
+    ///
+    /// # Errors
+    /// [`QueryError`], of kind [`ErrorKind::Unsupported`] when the store cannot tell them.
+    pub async fn red(&self, request: &RedRequest) -> Result<RedAnswer, QueryError> {
+        self.within(|budget| async move { self.storage.red(request, &budget).await }).await
+    }
+
+    /// What the store can do.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        self.storage.capabilities()
     }
 
     /// Local service names.

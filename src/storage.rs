@@ -11,6 +11,7 @@ mod memory;
 mod metered;
 mod none;
 mod postgres;
+mod red_metrics;
 mod retry;
 #[cfg(test)]
 pub(crate) mod scripted;
@@ -27,13 +28,14 @@ pub use memory::{MemoryConfig, MemoryStats, MemoryStorage};
 pub use metered::{Metered, StorageMetrics};
 pub use none::NoneStorage;
 pub use postgres::{PostgresConfig, PostgresTls, open_postgres};
+pub use red_metrics::RedMetrics;
 pub use retry::{Retry, RetryConfig};
 #[cfg(any(test, feature = "conformance"))]
 pub use sql::testing as database_servers;
 pub use sqlite::{SqliteConfig, SqliteMetrics, SqliteStorage, Synchronous};
 pub use timeout::{Timeout, TimeoutConfig};
 pub use traced::Traced;
-pub use types::{Batch, Capabilities, QueryBudget, SourcePosition, StorageOptions, Stored};
+pub use types::{Batch, Capabilities, PINS_PART, PinnedTrace, QueryBudget, SourcePosition, StorageOptions, Stored};
 
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
@@ -140,6 +142,37 @@ pub trait StorageBackend: SpanConsumer + SpanStore {
         Ok(())
     }
 
+    /// Keeps a copy of the spans that the trace has now. [`SpanStore::traces`] finds them as long as the trace is pinned, whatever
+    /// became of the trace itself; searches and views see what is stored. Pinning again copies what came since.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] from a store without pins ([`Capabilities::pins`]),
+    /// [`ErrorKind::NotFound`] when there is no such trace, [`ErrorKind::Full`] when all copies together would be more than
+    /// one [`PINS_PART`]th of what the store may hold.
+    async fn pin(&self, _id: TraceId) -> Result<PinnedTrace, StorageError> {
+        Err(no_pins("pin"))
+    }
+
+    /// Removes the copy. False when the trace was not pinned.
+    ///
+    /// # Errors
+    /// As [`StorageBackend::pin`].
+    async fn unpin(&self, _id: TraceId) -> Result<bool, StorageError> {
+        Err(no_pins("unpin"))
+    }
+
+    /// Every pinned trace, by id.
+    ///
+    /// # Errors
+    /// As [`StorageBackend::pin`].
+    async fn pinned(&self) -> Result<Vec<PinnedTrace>, StorageError> {
+        Err(no_pins("pinned"))
+    }
+
     /// Finishes what is under way and closes files and connections. Nothing is called afterwards.
     async fn close(&self) {}
+}
+
+fn no_pins(operation: &'static str) -> StorageError {
+    StorageError::new(ErrorKind::Unsupported, "storage", operation, "this store pins no traces")
 }

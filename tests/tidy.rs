@@ -20,8 +20,19 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// What lies in `src/storage` and is not a backend.
-const STORAGE_SHARED: &[&str] =
-    &["conformance", "error", "index", "metered", "retry", "scripted", "sql", "timeout", "types"];
+const STORAGE_SHARED: &[&str] = &[
+    "conformance",
+    "error",
+    "index",
+    "metered",
+    "red_metrics",
+    "retry",
+    "scripted",
+    "sql",
+    "timeout",
+    "traced",
+    "types",
+];
 
 /// Most lines of a file without its tests.
 const LINES_MAX: usize = 600;

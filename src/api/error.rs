@@ -5,6 +5,7 @@ use http::StatusCode;
 
 use crate::model::IdError;
 use crate::query::QueryError;
+use crate::storage::ErrorKind;
 use crate::web::answer;
 
 /// An answer that is a message. Zipkin says 400 for wrong arguments, 404 for an absent trace, 500 for all else.
@@ -16,6 +17,9 @@ pub(crate) enum ApiError {
     /// What was asked for is not there.
     #[error("{0}")]
     NotFound(String),
+    /// A rule or a limit of an extension of ours.
+    #[error("{1}")]
+    Refused(StatusCode, String),
     /// The store, or a limit of ours.
     #[error(transparent)]
     Query(#[from] QueryError),
@@ -36,6 +40,7 @@ impl IntoResponse for ApiError {
         match self {
             Self::BadRequest(text) => answer::message(StatusCode::BAD_REQUEST, text),
             Self::NotFound(text) => answer::message(StatusCode::NOT_FOUND, text),
+            Self::Refused(status, text) => answer::message(status, text),
             Self::Query(error) => query_failure(&error),
         }
     }
@@ -52,6 +57,9 @@ fn query_failure(error: &QueryError) -> Response {
             tracing::warn!(%error, "query ended at its span limit");
             answer::message(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
         }
+        QueryError::Storage(failure) if failure.kind == ErrorKind::Unsupported => {
+            answer::message(StatusCode::NOT_IMPLEMENTED, format!("the storage {} cannot do this", failure.backend))
+        }
         QueryError::Storage(failure) => {
             tracing::error!(error = %failure, kind = failure.kind.as_str(), "query failed");
             let text = format!("{} {} failed: {}", failure.backend, failure.operation, failure.kind.as_str());
@@ -63,7 +71,7 @@ fn query_failure(error: &QueryError) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::{ErrorKind, StorageError};
+    use crate::storage::StorageError;
 
     #[test]
     fn what_the_engine_said_stays_inside() {
@@ -71,5 +79,11 @@ mod tests {
         let response = ApiError::from(QueryError::Storage(failure)).into_response();
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers()["content-type"], "text/*");
+    }
+
+    #[test]
+    fn what_the_store_cannot_do_is_501() {
+        let failure = StorageError::new(ErrorKind::Unsupported, "sqlite", "red", "no");
+        assert_eq!(ApiError::from(QueryError::Storage(failure)).into_response().status(), 501);
     }
 }

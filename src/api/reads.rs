@@ -57,15 +57,19 @@ pub(super) async fn traces(State(state): State<ApiState>, params: Params) -> Res
 }
 
 pub(super) async fn trace(State(state): State<ApiState>, uri: Uri) -> Result<Response, ApiError> {
-    // By hand, because zipkin reads an id that is no UTF-8 as it reads any wrong id.
-    let segment = uri.path().rsplit('/').next().unwrap_or_default();
-    let text = percent_encoding::percent_decode_str(segment).decode_utf8_lossy();
-    let text = text.trim_matches(|character| character <= ' ');
-    let id = TraceId::parse(text.as_bytes()).map_err(|error| ApiError::trace_id(&error))?;
+    let id = trace_id_of(&uri)?;
     match state.inner.query.trace(id).await? {
         Some(spans) => Ok(spans_answer(spans).await),
         None => Err(ApiError::NotFound(format!("{id} not found"))),
     }
+}
+
+/// The last segment of a path. By hand, because zipkin reads an id that is no UTF-8 as it reads any wrong id.
+pub(super) fn trace_id_of(uri: &Uri) -> Result<TraceId, ApiError> {
+    let segment = uri.path().rsplit('/').next().unwrap_or_default();
+    let text = percent_encoding::percent_decode_str(segment).decode_utf8_lossy();
+    let text = text.trim_matches(|character| character <= ' ');
+    TraceId::parse(text.as_bytes()).map_err(|error| ApiError::trace_id(&error))
 }
 
 pub(super) async fn trace_many(State(state): State<ApiState>, params: Params) -> Result<Response, ApiError> {

@@ -323,3 +323,106 @@ async fn summaries_come_in_pages_without_spans() {
         assert_eq!((refused.status, refused.body.as_str()), (400, message));
     }
 }
+
+#[tokio::test]
+async fn red_is_told_by_service_name_and_call_in_steps() {
+    let server = server();
+    let call = |minute: u32, id: u32, error: &str| {
+        format!(
+            r#"{{"traceId":"{id:x}","id":"1","kind":"CLIENT","name":"Get","timestamp":{0},"localEndpoint":{{"serviceName":"a"}}}},
+               {{"traceId":"{id:x}","id":"2","parentId":"1","kind":"SERVER","name":"Get /x","timestamp":{0},"duration":{1},
+                "localEndpoint":{{"serviceName":"b"}},"tags":{{{error}}}}}"#,
+            minute * 60_000_000 + 1,
+            id * 10,
+        )
+    };
+    let spans = [call(1, 1, ""), call(1, 2, r#""error":"x""#), call(3, 3, "")].join(",");
+    server.store(&format!("[{spans}]")).await;
+    server.store(&format!("[{spans}]")).await;
+    let ask = async |query: &str| {
+        let answer = server.get(&format!("/zipkin/api/ext/v1/red?endTs=200000&lookback=180000{query}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        serde_json::from_str::<serde_json::Value>(&answer.body).unwrap()
+    };
+    let point = |ts: i64, calls: u64, errors: u64, mean: u64, p50: u64, max: u64| {
+        serde_json::json!({"ts": ts, "calls": calls, "errors": errors, "timed": calls, "meanUs": mean, "p50Us": p50,
+            "p95Us": max, "p99Us": max, "maxUs": max})
+    };
+    let points = serde_json::json!([point(60_000, 2, 1, 15, 10, 20), point(180_000, 1, 0, 30, 30, 30)]);
+    let mut total = point(0, 3, 1, 20, 20, 30);
+    total.as_object_mut().unwrap().remove("ts");
+    let series = |about: serde_json::Value| {
+        let mut series = about;
+        series["total"] = total.clone();
+        series["points"] = points.clone();
+        series
+    };
+    let service = series(serde_json::json!({"type": "service", "serviceName": "b"}));
+    let span = series(serde_json::json!({"type": "span", "serviceName": "b", "spanName": "get /x", "kind": "SERVER"}));
+    let edge = series(serde_json::json!({"type": "edge", "serviceName": "a", "remoteServiceName": "b"}));
+    let answer = |series: &[&serde_json::Value]| serde_json::json!({"startTs": 0, "endTs": 240_000, "step": 60_000, "series": series, "complete": true});
+    assert_eq!(ask("").await, answer(&[&service, &edge]));
+    assert_eq!(ask("&serviceName=B").await, answer(&[&service, &span, &edge]));
+    assert_eq!(ask("&serviceName=b&spanName=GET%20/x").await, answer(&[&span]));
+    assert_eq!(ask("&serviceName=a&remoteServiceName=b").await, answer(&[&edge]));
+    let client = &ask("&serviceName=a").await["series"][0];
+    assert_eq!((&client["kind"], client["points"][0].get("p50Us")), (&"CLIENT".into(), None));
+    let wide = ask("&step=120000&limit=1").await;
+    assert_eq!((&wide["series"][0]["points"][0]["ts"], &wide["complete"]), (&0.into(), &false.into()));
+    let refused = server.get("/api/ext/v1/red?step=1").await;
+    assert_eq!((refused.status, refused.body.as_str()), (400, "step is not a multiple of 60000"));
+    assert!(server.get("/zipkin/").await.body.contains("&quot;summaries&quot;,&quot;red&quot;"));
+}
+
+#[tokio::test]
+async fn traces_are_pinned_listed_and_let_go() {
+    let server = Server::new(ApiConfig { pin_enabled: true, ..ApiConfig::default() });
+    server.store(r#"[{"traceId":"a","id":"1","timestamp":1000},{"traceId":"a","id":"2","timestamp":1000}]"#).await;
+    let own = [("x-requested-by", "test")];
+    let list = async || server.get("/zipkin/api/ext/v1/pin").await.body;
+    assert_eq!(list().await, r#"{"pinned":[]}"#);
+    let pinned = server.ask("POST", "/api/ext/v1/pin/a", &own).await;
+    assert_eq!(pinned.status, 200, "{}", pinned.body);
+    assert!(pinned.body.starts_with(r#"{"traceId":"000000000000000a","spanCount":2,"bytes":"#), "{}", pinned.body);
+    assert_eq!(list().await, format!(r#"{{"pinned":[{}]}}"#, pinned.body));
+    for (method, target, headers, status) in [
+        ("POST", "/api/ext/v1/pin/b", &own[..], 404),
+        ("POST", "/api/ext/v1/pin/xyz", &own[..], 400),
+        // What a form or a link of another page can send.
+        ("POST", "/api/ext/v1/pin/a", &[("content-type", "application/x-www-form-urlencoded")][..], 403),
+        ("DELETE", "/api/ext/v1/pin/a", &[][..], 403),
+        ("GET", "/api/ext/v1/pin/a", &own[..], 404),
+        ("GET", "/zipkin/api/ext/v1/pin/a", &own[..], 405),
+        ("DELETE", "/zipkin/api/ext/v1/pin/a", &own[..], 204),
+        ("DELETE", "/api/ext/v1/pin/a", &own[..], 204),
+    ] {
+        let answer = server.ask(method, target, headers).await;
+        assert_eq!(answer.status, status, "{method} {target}: {}", answer.body);
+    }
+    assert_eq!(list().await, r#"{"pinned":[]}"#);
+    let preflight = server
+        .ask(
+            "OPTIONS",
+            "/api/ext/v1/pin/a",
+            &[
+                ("origin", "http://a.example"),
+                ("access-control-request-method", "POST"),
+                ("access-control-request-headers", "x-requested-by"),
+            ],
+        )
+        .await;
+    let allowed = preflight.header("access-control-allow-headers").unwrap_or_default();
+    assert!(!allowed.contains("x-requested-by") && !allowed.contains('*'), "{allowed}");
+}
+
+#[tokio::test]
+async fn pinning_is_off_unless_it_is_switched_on() {
+    let server = server();
+    server.store(r#"[{"traceId":"a","id":"1","timestamp":1000}]"#).await;
+    let own = [("x-requested-by", "test")];
+    for (method, target) in [("POST", "/api/ext/v1/pin/a"), ("DELETE", "/api/ext/v1/pin/a"), ("GET", "/api/ext/v1/pin")]
+    {
+        assert_eq!(server.ask(method, target, &own).await.status, 404, "{method}");
+    }
+    assert!(!server.get("/zipkin/").await.body.contains("&quot;pin&quot;"));
+}

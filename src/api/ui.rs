@@ -22,8 +22,6 @@ use super::ApiState;
 use super::file::File;
 use crate::web::answer;
 
-/// Extensions of the API that our UI may use, as the index page lists them.
-const EXTENSIONS: [&str; 1] = ["summaries"];
 const HTML: &str = "text/html; charset=utf-8";
 const INDEX_CACHE_CONTROL: &str = "max-age=60";
 const CONFIG_CACHE_CONTROL: &str = "max-age=600";
@@ -38,6 +36,8 @@ pub(super) struct Ui {
 struct Inner {
     assets: Assets,
     config: UiConfig,
+    /// Extensions of the API that our UI may use, as the index page lists them.
+    extensions: Vec<&'static str>,
     config_json: File,
     /// The index page; a debug build makes it anew each time.
     index: File,
@@ -45,25 +45,25 @@ struct Inner {
 }
 
 impl Ui {
-    pub(super) fn new(config: UiConfig) -> Self {
+    pub(super) fn new(config: UiConfig, extensions: Vec<&'static str>) -> Self {
         let assets = Assets::find();
         let body = Bytes::from(config_json::config_json(&config));
         let config_json = File::new("application/json; charset=utf-8", Some(CONFIG_CACHE_CONTROL), body);
-        let index = index_file(&assets, &config);
+        let index = index_file(&assets, &config, &extensions);
         let security_policy = security_policy(&config);
-        Self { inner: Arc::new(Inner { assets, config, config_json, index, security_policy }) }
+        Self { inner: Arc::new(Inner { assets, config, extensions, config_json, index, security_policy }) }
     }
 
     fn index(&self) -> File {
         match &self.inner.assets {
-            Assets::Folder(_) => index_file(&self.inner.assets, &self.inner.config),
+            Assets::Folder(_) => index_file(&self.inner.assets, &self.inner.config, &self.inner.extensions),
             _ => self.inner.index.clone(),
         }
     }
 }
 
-fn index_file(assets: &Assets, config: &UiConfig) -> File {
-    let page = index::index_page(&assets.index(), config, &EXTENSIONS);
+fn index_file(assets: &Assets, config: &UiConfig, extensions: &[&str]) -> File {
+    let page = index::index_page(&assets.index(), config, extensions);
     File::new(HTML, Some(INDEX_CACHE_CONTROL), Bytes::from(page))
 }
 

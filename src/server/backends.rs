@@ -7,8 +7,8 @@ use prometheus::Registry;
 
 use crate::config::{StorageConfig, StorageKind};
 use crate::storage::{
-    MemoryStorage, Metered, NoneStorage, Retry, SqliteStorage, StorageBackend, StorageMetrics, Timeout, Traced,
-    open_postgres,
+    MemoryStorage, Metered, NoneStorage, RedMetrics, Retry, SqliteStorage, StorageBackend, StorageMetrics, Timeout,
+    Traced, open_postgres,
 };
 use crate::telemetry::Clock;
 
@@ -33,18 +33,15 @@ pub(super) async fn open(
             Arc::new(opened.map_err(|error| anyhow!("spans cannot be kept in PostgreSQL: {error}"))?)
         }
     };
-    let backend = wrapped(backend, config, StorageMetrics::register(registry)?);
+    let requests = config.red_metrics_series_max.map(|series_max| RedMetrics::register(registry, series_max));
+    let measured = Metered::new(backend, StorageMetrics::register(registry)?).with_requests(requests.transpose()?);
+    let backend = wrapped(measured, config);
     Ok(if self_tracing { Arc::new(Traced::new(backend)) } else { backend })
 }
 
 /// Each try is measured and limited; a write is tried again within the time its sender waits.
-fn wrapped(
-    backend: Arc<dyn StorageBackend>,
-    config: &StorageConfig,
-    metrics: StorageMetrics,
-) -> Arc<dyn StorageBackend> {
-    let measured = Arc::new(Metered::new(backend, metrics));
-    let limited = Arc::new(Timeout::new(measured, config.timeout));
+fn wrapped(measured: Metered, config: &StorageConfig) -> Arc<dyn StorageBackend> {
+    let limited = Arc::new(Timeout::new(Arc::new(measured), config.timeout));
     Arc::new(Retry::new(limited, config.retry))
 }
 

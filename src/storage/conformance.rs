@@ -16,6 +16,7 @@ mod concurrency;
 mod content;
 mod dependencies;
 mod names;
+mod pins;
 mod positions;
 mod red;
 mod sample;
@@ -267,6 +268,12 @@ macro_rules! storage_conformance_cases {
                 red_comes_without_search_too
                 red_ends_on_the_budget
                 stores_without_red_say_so
+            }
+            pins {
+                pinned_traces_are_listed_until_they_are_let_go
+                a_trace_that_does_not_exist_cannot_be_pinned
+                pinning_changes_no_answer
+                stores_without_pins_say_so
             }
             positions {
                 positions_are_stored_with_their_spans

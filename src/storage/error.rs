@@ -13,6 +13,8 @@ pub enum ErrorKind {
     Rejected,
     /// A source position that is behind the stored one: the batch was written before, or by another member.
     StalePosition,
+    /// What the call is about is not there.
+    NotFound,
     /// The backend cannot do this at all.
     Unsupported,
     /// The query's deadline passed or its client went away.
@@ -38,6 +40,7 @@ impl ErrorKind {
             Self::Full => "full",
             Self::Rejected => "rejected",
             Self::StalePosition => "stale_position",
+            Self::NotFound => "not_found",
             Self::Unsupported => "unsupported",
             Self::Deadline => "deadline",
             Self::Exhausted => "exhausted",

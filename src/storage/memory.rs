@@ -5,6 +5,7 @@
 
 mod links;
 mod metrics;
+mod pins;
 mod red;
 mod shared;
 
@@ -17,8 +18,8 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use self::metrics::MemoryCollector;
 use self::shared::Shared;
 use super::{
-    Batch, Capabilities, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
-    StorageOptions, Stored,
+    Batch, Capabilities, ErrorKind, PinnedTrace, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend,
+    StorageError, StorageOptions, Stored,
 };
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
@@ -196,6 +197,7 @@ impl StorageBackend for MemoryStorage {
             stores_spans: true,
             exact_duplicates: true,
             red: true,
+            pins: true,
             concurrent_writes: 4,
             ..Capabilities::default()
         }
@@ -203,6 +205,18 @@ impl StorageBackend for MemoryStorage {
 
     async fn check(&self) -> Result<(), StorageError> {
         Ok(())
+    }
+
+    async fn pin(&self, id: TraceId) -> Result<PinnedTrace, StorageError> {
+        self.shared.pin(id)
+    }
+
+    async fn unpin(&self, id: TraceId) -> Result<bool, StorageError> {
+        Ok(self.shared.pins.lock().unpin(id))
+    }
+
+    async fn pinned(&self) -> Result<Vec<PinnedTrace>, StorageError> {
+        Ok(self.shared.pins.lock().list())
     }
 }
 

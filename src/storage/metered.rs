@@ -7,7 +7,8 @@ use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterV
 use tokio::time::Instant;
 
 use super::{
-    Batch, Capabilities, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError, Stored,
+    Batch, Capabilities, PinnedTrace, QueryBudget, RedMetrics, SourcePosition, SpanConsumer, SpanStore, StorageBackend,
+    StorageError, Stored,
 };
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
@@ -23,6 +24,7 @@ pub struct StorageMetrics {
     errors: IntCounterVec,
     spans_written: IntCounter,
     batches_written: IntCounter,
+    red_left_out: IntCounter,
 }
 
 impl StorageMetrics {
@@ -38,11 +40,16 @@ impl StorageMetrics {
             errors: IntCounterVec::new(errors, &["operation", "kind"])?,
             spans_written: IntCounter::new("storage_spans_written_total", "spans the store has taken")?,
             batches_written: IntCounter::new("storage_batches_written_total", "batches the store has taken")?,
+            red_left_out: IntCounter::new(
+                "storage_red_left_out_total",
+                "requests, spans and calls that answers of RED left out because they had too many series",
+            )?,
         };
         registry.register(Box::new(metrics.call_seconds.clone()))?;
         registry.register(Box::new(metrics.errors.clone()))?;
         registry.register(Box::new(metrics.spans_written.clone()))?;
         registry.register(Box::new(metrics.batches_written.clone()))?;
+        registry.register(Box::new(metrics.red_left_out.clone()))?;
         Ok(metrics)
     }
 }
@@ -52,6 +59,7 @@ pub struct Metered {
     inner: Arc<dyn StorageBackend>,
     metrics: StorageMetrics,
     write_seconds: Histogram,
+    requests: Option<RedMetrics>,
 }
 
 impl std::fmt::Debug for Metered {
@@ -65,7 +73,13 @@ impl Metered {
     #[must_use]
     pub fn new(inner: Arc<dyn StorageBackend>, metrics: StorageMetrics) -> Self {
         let write_seconds = metrics.call_seconds.with_label_values(&["write"]);
-        Self { inner, metrics, write_seconds }
+        Self { inner, metrics, write_seconds, requests: None }
+    }
+
+    /// Counts the requests among the spans that are stored, too.
+    #[must_use]
+    pub fn with_requests(self, requests: Option<RedMetrics>) -> Self {
+        Self { requests, ..self }
     }
 
     async fn timed<T>(
@@ -102,6 +116,10 @@ impl SpanConsumer for Metered {
                 }
                 Err(error) => self.failed("write", error),
             }
+        }
+        if let Some(requests) = &self.requests {
+            let stored = batches.iter().zip(&results).filter(|(_, result)| result.is_ok());
+            stored.for_each(|(batch, _)| requests.count(&batch.spans));
         }
         self.metrics.spans_written.inc_by(spans);
         self.metrics.batches_written.inc_by(written);
@@ -154,7 +172,9 @@ impl SpanStore for Metered {
     }
 
     async fn red(&self, request: &RedRequest, budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
-        self.timed("red", self.inner.red(request, budget)).await
+        let answer = self.timed("red", self.inner.red(request, budget)).await;
+        answer.iter().for_each(|answer| self.metrics.red_left_out.inc_by(answer.left_out));
+        answer
     }
 }
 
@@ -182,6 +202,18 @@ impl StorageBackend for Metered {
 
     async fn close(&self) {
         self.inner.close().await;
+    }
+
+    async fn pin(&self, id: TraceId) -> Result<PinnedTrace, StorageError> {
+        self.timed("pin", self.inner.pin(id)).await
+    }
+
+    async fn unpin(&self, id: TraceId) -> Result<bool, StorageError> {
+        self.timed("unpin", self.inner.unpin(id)).await
+    }
+
+    async fn pinned(&self) -> Result<Vec<PinnedTrace>, StorageError> {
+        self.timed("pinned", self.inner.pinned()).await
     }
 }
 
@@ -230,6 +262,21 @@ mod tests {
         }
         assert_eq!(value(&registry, "storage_errors_total", "unavailable"), 1.0);
         assert_eq!(value(&registry, "storage_errors_total", "corrupt"), 1.0);
+    }
+
+    #[tokio::test]
+    async fn requests_are_counted_when_their_batch_is_stored() {
+        let registry = Registry::new();
+        let scripted = Arc::new(Scripted::new([Act::Fail(ErrorKind::Unavailable, 1), Act::Work]));
+        let store = Metered::new(scripted, StorageMetrics::register(&registry).unwrap())
+            .with_requests(Some(RedMetrics::register(&registry, 10).unwrap()));
+        let spans =
+            spans_from_json(r#"[{"traceId":"1","id":"1","kind":"SERVER","localEndpoint":{"serviceName":"a"}}]"#);
+        let batch = Batch { spans, position: None };
+        store.write(&[batch.clone(), batch.clone()]).await;
+        assert_eq!(value(&registry, "red_requests_total", "a"), 1.0);
+        store.write(&[batch]).await;
+        assert_eq!(value(&registry, "red_requests_total", "a"), 2.0);
     }
 
     #[test]

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::{
-    Batch, Capabilities, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
-    Stored,
+    Batch, Capabilities, ErrorKind, PinnedTrace, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend,
+    StorageError, Stored,
 };
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
@@ -229,6 +229,19 @@ impl StorageBackend for Retry {
 
     async fn close(&self) {
         self.inner.close().await;
+    }
+
+    /// Once: someone waits who can try again, and a full store stays full.
+    async fn pin(&self, id: TraceId) -> Result<PinnedTrace, StorageError> {
+        self.inner.pin(id).await
+    }
+
+    async fn unpin(&self, id: TraceId) -> Result<bool, StorageError> {
+        self.inner.unpin(id).await
+    }
+
+    async fn pinned(&self) -> Result<Vec<PinnedTrace>, StorageError> {
+        self.inner.pinned().await
     }
 }
 

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use super::{
-    Batch, Capabilities, ErrorKind, MemoryConfig, MemoryStorage, QueryBudget, SourcePosition, SpanConsumer, SpanStore,
-    StorageBackend, StorageError, StorageOptions, Stored,
+    Batch, Capabilities, ErrorKind, MemoryConfig, MemoryStorage, PinnedTrace, QueryBudget, SourcePosition,
+    SpanConsumer, SpanStore, StorageBackend, StorageError, StorageOptions, Stored,
 };
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
@@ -179,5 +179,20 @@ impl StorageBackend for Scripted {
 
     async fn check(&self) -> Result<(), StorageError> {
         self.read().await
+    }
+
+    async fn pin(&self, id: TraceId) -> Result<PinnedTrace, StorageError> {
+        self.read().await?;
+        self.inner.pin(id).await
+    }
+
+    async fn unpin(&self, id: TraceId) -> Result<bool, StorageError> {
+        self.read().await?;
+        self.inner.unpin(id).await
+    }
+
+    async fn pinned(&self) -> Result<Vec<PinnedTrace>, StorageError> {
+        self.read().await?;
+        self.inner.pinned().await
     }
 }

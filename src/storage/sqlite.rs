@@ -349,6 +349,7 @@ impl StorageBackend for SqliteStorage {
             exact_duplicates: true,
             red: true,
             concurrent_writes: 1,
+            ..Capabilities::default()
         }
     }
 

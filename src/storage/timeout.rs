@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{
-    Batch, Capabilities, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
-    Stored,
+    Batch, Capabilities, ErrorKind, PinnedTrace, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend,
+    StorageError, Stored,
 };
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
@@ -171,6 +171,18 @@ impl StorageBackend for Timeout {
 
     async fn close(&self) {
         self.inner.close().await;
+    }
+
+    async fn pin(&self, id: TraceId) -> Result<PinnedTrace, StorageError> {
+        self.read("pin", self.inner.pin(id)).await
+    }
+
+    async fn unpin(&self, id: TraceId) -> Result<bool, StorageError> {
+        self.read("unpin", self.inner.unpin(id)).await
+    }
+
+    async fn pinned(&self) -> Result<Vec<PinnedTrace>, StorageError> {
+        self.read("pinned", self.inner.pinned()).await
     }
 }
 

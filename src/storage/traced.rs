@@ -5,8 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Batch, Capabilities, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError, Stored,
+    Batch, Capabilities, PinnedTrace, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend,
+    StorageError, Stored,
 };
+use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
 use crate::telemetry::self_tracing::traced;
 
@@ -83,6 +85,10 @@ impl SpanStore for Traced {
     ) -> Result<Vec<DependencyLink>, StorageError> {
         traced("get-dependencies", self.inner.dependencies(end_ts_ms, lookback_ms, budget)).await
     }
+
+    async fn red(&self, request: &RedRequest, budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
+        traced("get-red", self.inner.red(request, budget)).await
+    }
 }
 
 #[async_trait]
@@ -107,7 +113,38 @@ impl StorageBackend for Traced {
         self.inner.maintain().await
     }
 
+    async fn pin(&self, id: TraceId) -> Result<PinnedTrace, StorageError> {
+        traced("pin", self.inner.pin(id)).await
+    }
+
+    async fn unpin(&self, id: TraceId) -> Result<bool, StorageError> {
+        traced("unpin", self.inner.unpin(id)).await
+    }
+
+    async fn pinned(&self) -> Result<Vec<PinnedTrace>, StorageError> {
+        traced("get-pinned", self.inner.pinned()).await
+    }
+
     async fn close(&self) {
         self.inner.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::Registry;
+
+    use super::*;
+    use crate::storage::{MemoryConfig, MemoryStorage, Metered, Retry, RetryConfig, StorageMetrics};
+
+    // A wrapper that does not hand a call on would answer with the trait's default.
+    mod conformance_of_all_wrappers {
+        use super::*;
+
+        crate::storage_conformance_suite!(|options| async move {
+            let memory = Arc::new(MemoryStorage::new(MemoryConfig::default(), options));
+            let metered = Metered::new(memory, StorageMetrics::register(&Registry::new()).unwrap());
+            Traced::new(Arc::new(Retry::new(Arc::new(metered), RetryConfig::default())))
+        });
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::{ErrorKind, StorageError};
-use crate::model::SpanBatch;
+use crate::model::{SpanBatch, TraceId};
 
 /// Spans that are written whole or not at all.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +43,20 @@ pub struct Stored {
     pub spans: usize,
 }
 
+/// The part of what a store may hold that pinned traces may take: a hundredth.
+pub const PINS_PART: usize = 100;
+
+/// A trace that stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PinnedTrace {
+    /// The id it was pinned by.
+    pub trace_id: TraceId,
+    /// Spans that were copied.
+    pub spans: usize,
+    /// Bytes of their records.
+    pub bytes: usize,
+}
+
 /// What a backend can do. `Default` is the least able backend, so a new field never over-promises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
@@ -57,6 +71,8 @@ pub struct Capabilities {
     pub exact_duplicates: bool,
     /// Tells rate, errors and durations per minute ([`SpanStore::red`](super::SpanStore::red)).
     pub red: bool,
+    /// Keeps traces that are pinned ([`StorageBackend::pin`](super::StorageBackend::pin)).
+    pub pins: bool,
     /// How many `write` calls it serves well at once; 1 = one writer that likes many batches in one call. 0 counts as 1.
     pub concurrent_writes: usize,
 }

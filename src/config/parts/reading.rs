@@ -26,6 +26,7 @@ pub(super) fn api(reader: &mut Reader, options: &StorageOptions) -> ApiConfig {
         ui_enabled: reader.flag_or(&rows::UI_ENABLED, query_enabled),
         names_max_age: reader.duration(&rows::QUERY_NAMES_CACHE),
         compression: compression(reader),
+        pin_enabled: reader.flag(&rows::PIN_ENABLED),
         ui: ui(reader, options.search_enabled),
     }
 }

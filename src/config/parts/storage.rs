@@ -35,6 +35,8 @@ pub struct StorageConfig {
     pub timeout: TimeoutConfig,
     /// How often and how long a call is tried again.
     pub retry: RetryConfig,
+    /// Most series of the metrics of requests; `None`: there are none.
+    pub red_metrics_series_max: Option<usize>,
     /// Time between two rounds of background work.
     pub maintain_interval: Duration,
 }
@@ -90,6 +92,7 @@ pub(super) fn storage(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<
         bytes_max: reader.bytes(&rows::MEM_MAX_BYTES, 1 << 20),
     };
     let sqlite = sqlite(reader, env);
+    let red_metrics_series_max = reader.number(&rows::RED_METRICS_SERIES_MAX, 1..=100_000);
     StorageConfig {
         kind,
         options,
@@ -107,6 +110,7 @@ pub(super) fn storage(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<
             first_pause: reader.duration(&rows::STORAGE_RETRY_FIRST_PAUSE),
             pause_max: reader.duration(&rows::STORAGE_RETRY_PAUSE_MAX),
         },
+        red_metrics_series_max: reader.flag(&rows::RED_METRICS_ENABLED).then_some(red_metrics_series_max),
         maintain_interval: reader.duration(&rows::RETENTION_INTERVAL).max(MAINTAIN_INTERVAL_LEAST),
     }
 }

@@ -29,6 +29,10 @@ super::variables! {
         Mapped("zipkin's own categories (`zipkin`, `zipkin2` and below) mean all of zipkind; `zipkind.storage` and the like name a part; others have no effect"),
         [], "logging.level.*",
         "log level of a category";
+    RED_METRICS_ENABLED: Flag, Is("false"), Used, ["RED_METRICS_ENABLED"], "zipkind.red-metrics.enabled",
+        "count requests, errors and durations of services by span name in /prometheus, as spans are accepted";
+    RED_METRICS_SERIES_MAX: Number, Is("1000"), Used, ["RED_METRICS_SERIES_MAX"], "zipkind.red-metrics.series-max",
+        "most pairs of service and span name in those metrics, 1 to 100000; requests of others are counted together";
     JAVA_OPTS: Secret, Unset,
         Mapped("`-Dname=value` in it is read as a property; all else is for a JVM and has no effect"),
         ["JAVA_OPTS"], "",

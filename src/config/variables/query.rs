@@ -22,6 +22,8 @@ super::variables! {
         "lookback of /traces and /dependencies when a request names none";
     QUERY_SPANS_MAX: Number, Is("50000000"), Used, ["QUERY_SPANS_MAX"], "zipkind.query.spans-max",
         "most spans one query may read from the store";
+    PIN_ENABLED: Flag, Is("false"), Used, ["PIN_ENABLED"], "zipkind.pin.enabled",
+        "let `POST /api/ext/v1/pin/{traceId}` keep traces beyond retention, up to a hundredth of the storage limit";
     QUERY_NAMES_CACHE: Duration(Seconds), Is("300"), Used, ["ZIPKIN_QUERY_NAMES_MAX_AGE"], "zipkin.query.names-max-age",
         "how long clients may cache names (Cache-Control)";
     QUERY_ALLOWED_ORIGINS: List, Is("*"), Used, ["ZIPKIN_QUERY_ALLOWED_ORIGINS"], "zipkin.query.allowed-origins",

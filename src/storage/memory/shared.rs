@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use super::links::LinkCache;
+use super::pins::Pins;
 use super::red::RedCache;
 use super::{MemoryConfig, MemoryStats, NAME};
 use crate::model::{QueryRequest, SpanBatch, TraceId, group_by_millisecond, search};
@@ -12,7 +13,7 @@ use crate::storage::index::names::sorted;
 use crate::storage::index::prepare::{Hashes, Prepared};
 use crate::storage::index::walk::{Candidate, Probe, Walk};
 use crate::storage::index::{Index, Limits};
-use crate::storage::{QueryBudget, StorageError, StorageOptions};
+use crate::storage::{ErrorKind, PinnedTrace, QueryBudget, StorageError, StorageOptions};
 
 /// Candidates asked for at once: at first as many as the limit, then more and more, up to this.
 const CANDIDATES_MAX: usize = 1_024;
@@ -27,6 +28,7 @@ pub(super) struct Shared {
     pub(super) index: RwLock<Index>,
     pub(super) links: LinkCache,
     pub(super) red: RedCache,
+    pub(super) pins: Mutex<Pins>,
 }
 
 impl Shared {
@@ -34,7 +36,7 @@ impl Shared {
         let index =
             RwLock::new(Index::new(Limits { spans_max: config.spans_max, bytes_max: config.bytes_max }, &options));
         let (links, red) = (LinkCache::default(), RedCache::default());
-        Self { config, options, hashes: Hashes::default(), index, links, red }
+        Self { config, options, hashes: Hashes::default(), index, links, red, pins: Mutex::default() }
     }
 
     pub(super) fn write(&self, spans: &SpanBatch) {
@@ -123,7 +125,7 @@ impl Shared {
                 trace.map(|trace| index.copy(trace, write)).unwrap_or_default()
             };
             budget.spend(NAME, spans.len())?;
-            let spans = group_by_millisecond(spans);
+            let spans = self.pins.lock().fold(low, group_by_millisecond(spans));
             if self.options.strict_trace_id {
                 let mut parts = search::split_strict(spans);
                 parts.retain(|part| part.get(0).is_some_and(|span| asked.contains(&span.trace_id)));
@@ -133,6 +135,23 @@ impl Shared {
             }
         }
         Ok(traces)
+    }
+
+    /// Copies what the trace has now.
+    pub(super) fn pin(&self, id: TraceId) -> Result<PinnedTrace, StorageError> {
+        let spans = {
+            let index = self.index.read();
+            let trace = index.find(id.low(), self.hashes.low(id.low())).map(|at| &index.traces[at as usize]);
+            trace.map(|trace| index.copy(trace, index.writes())).unwrap_or_default()
+        };
+        let mut pins = self.pins.lock();
+        // With the copy there is, if any: part of the trace may be gone.
+        let mut spans = pins.fold(id.low(), spans);
+        if !spans.iter().any(|span| !self.options.strict_trace_id || span.trace_id == id) {
+            return Err(StorageError::new(ErrorKind::NotFound, NAME, "pin", format!("{id} not found")));
+        }
+        spans.shrink_to_fit();
+        pins.pin(id, spans, &self.config)
     }
 
     pub(super) fn service_names(&self) -> Vec<String> {

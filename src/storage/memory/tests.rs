@@ -165,6 +165,34 @@ async fn a_trace_of_very_many_spans_is_stored_and_read_once_each() {
     assert_eq!((traces[0].len(), store.stats().spans), (20_000, 20_000));
 }
 
+#[tokio::test]
+async fn pinned_traces_stay_when_their_spans_have_made_room_for_others() {
+    let store = small(300);
+    let id = TraceId::from_halves(0, 1).unwrap();
+    put(&store, spans(&[(1, 1, 10), (1, 2, 11)])).await;
+    store.pin(id).await.unwrap();
+    put(&store, spans(&[(1, 3, 12)])).await;
+    for low in 2..=400 {
+        put(&store, spans(&[(low, 1, 100 + low as i64)])).await;
+    }
+    assert_eq!(store.stats().spans, 300);
+    let ids_of = async || {
+        let traces = store.traces(&[id], &QueryBudget::unlimited()).await.unwrap();
+        traces.iter().flat_map(SpanBatch::iter).map(|span| span.id.value()).collect::<Vec<_>>()
+    };
+    // What came after the trace was pinned went with the others.
+    assert_eq!(ids_of().await, [1, 2]);
+    put(&store, spans(&[(1, 2, 11), (1, 4, 600)])).await;
+    assert_eq!(ids_of().await, [1, 2, 4]);
+    assert_eq!(store.pin(id).await.unwrap().spans, 3);
+    // A hundredth of 300 spans.
+    let others = TraceId::from_halves(0, 400).unwrap();
+    assert_eq!(store.pin(others).await.unwrap_err().kind, ErrorKind::Full);
+    assert!(store.unpin(id).await.unwrap());
+    store.pin(others).await.unwrap();
+    assert_eq!(ids_of().await, [2, 4]);
+}
+
 /// A minute of requests to one service.
 fn a_minute() -> RedRequest {
     RedRequest {

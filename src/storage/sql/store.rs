@@ -254,6 +254,7 @@ impl<E: Engine> StorageBackend for SqlStore<E> {
             exact_duplicates: true,
             red: true,
             concurrent_writes: self.engine.concurrent_writes(),
+            ..Capabilities::default()
         }
     }
 

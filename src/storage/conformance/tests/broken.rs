@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, Span, SpanBatch, TraceId};
 use crate::storage::{
-    Batch, Capabilities, ErrorKind, MemoryStorage, QueryBudget, SourcePosition, SpanConsumer, SpanStore,
+    Batch, Capabilities, ErrorKind, MemoryStorage, PinnedTrace, QueryBudget, SourcePosition, SpanConsumer, SpanStore,
     StorageBackend, StorageError, Stored,
 };
 
@@ -251,5 +251,17 @@ impl StorageBackend for Broken {
 
     async fn check(&self) -> Result<(), StorageError> {
         self.inner.check().await
+    }
+
+    async fn pin(&self, id: TraceId) -> Result<PinnedTrace, StorageError> {
+        self.inner.pin(id).await
+    }
+
+    async fn unpin(&self, id: TraceId) -> Result<bool, StorageError> {
+        self.inner.unpin(id).await
+    }
+
+    async fn pinned(&self) -> Result<Vec<PinnedTrace>, StorageError> {
+        self.inner.pinned().await
     }
 }
