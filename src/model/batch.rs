@@ -1,5 +1,6 @@
 //! Many spans in one buffer: what flows from the codecs to the stores.
 
+use super::parts::{self, RecordHead};
 use super::{CorruptRecord, Span, SpanBuilder, SpanRef};
 
 /// A list of span records behind each other in one buffer; no allocation per span or field.
@@ -92,6 +93,19 @@ impl SpanBatch {
         SpanRef::check(record)?;
         self.push_record(record);
         Ok(())
+    }
+
+    /// Appends a record that was taken apart ([`RecordParts`](super::RecordParts)); what is missing is empty.
+    pub fn push_joined<'a>(
+        &mut self,
+        head: &RecordHead,
+        name: &[u8],
+        endpoints: [&[u8]; 2],
+        annotations: impl ExactSizeIterator<Item = (i64, &'a [u8])>,
+        tags: impl ExactSizeIterator<Item = &'a [u8]>,
+    ) {
+        parts::join(&mut self.buffer, head, name, endpoints, annotations, tags);
+        self.end_record();
     }
 
     /// Appends all spans of another batch.

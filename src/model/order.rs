@@ -37,7 +37,9 @@ pub fn group_by_millisecond(spans: SpanBatch) -> SpanBatch {
     ordered
 }
 
-fn without_duplicates(spans: SpanBatch) -> SpanBatch {
+/// Spans with equal records kept once, the first of them.
+#[must_use]
+pub fn without_duplicates(spans: SpanBatch) -> SpanBatch {
     let mut seen: HashSet<&[u8]> = HashSet::with_capacity(spans.len());
     let is_new: Vec<bool> = spans.records().map(|record| seen.insert(record)).collect();
     drop(seen);

@@ -239,12 +239,13 @@ impl<'a> SpanRef<'a> {
     }
 }
 
-struct Reader<'a> {
-    rest: &'a [u8],
+/// Reads what a record is made of.
+pub(super) struct Reader<'a> {
+    pub(super) rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    fn when<T>(
+    pub(super) fn when<T>(
         &mut self,
         set: u16,
         read: impl FnOnce(&mut Self) -> Result<T, CorruptRecord>,
@@ -252,19 +253,19 @@ impl<'a> Reader<'a> {
         if set == 0 { Ok(None) } else { read(self).map(Some) }
     }
 
-    fn skip(&mut self, count: usize) -> Result<&'a [u8], CorruptRecord> {
+    pub(super) fn skip(&mut self, count: usize) -> Result<&'a [u8], CorruptRecord> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or(CorruptRecord)?;
         self.rest = rest;
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], CorruptRecord> {
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], CorruptRecord> {
         let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(CorruptRecord)?;
         self.rest = rest;
         Ok(*taken)
     }
 
-    fn var(&mut self) -> Result<u64, CorruptRecord> {
+    pub(super) fn var(&mut self) -> Result<u64, CorruptRecord> {
         let mut value = 0_u64;
         for (index, byte) in self.rest.iter().take(10).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * index);
@@ -276,16 +277,16 @@ impl<'a> Reader<'a> {
         Err(CorruptRecord)
     }
 
-    fn bytes(&mut self) -> Result<&'a [u8], CorruptRecord> {
+    pub(super) fn bytes(&mut self) -> Result<&'a [u8], CorruptRecord> {
         let length = usize::try_from(self.var()?).map_err(|_| CorruptRecord)?;
         self.skip(length)
     }
 
-    fn text(&mut self) -> Result<&'a str, CorruptRecord> {
+    pub(super) fn text(&mut self) -> Result<&'a str, CorruptRecord> {
         std::str::from_utf8(self.bytes()?).map_err(|_| CorruptRecord)
     }
 
-    fn endpoint(&mut self) -> Result<EndpointRef<'a>, CorruptRecord> {
+    pub(super) fn endpoint(&mut self) -> Result<EndpointRef<'a>, CorruptRecord> {
         let [flags] = self.array()?;
         let part = |bit: u8| u16::from(flags & bit);
         Ok(EndpointRef {
@@ -294,6 +295,20 @@ impl<'a> Reader<'a> {
             ipv6: self.when(part(flag::IPV6), Reader::text)?,
             port: self.when(part(flag::PORT), |r| Ok(u16::from_le_bytes(r.array()?)))?,
         })
+    }
+
+    /// The bytes of an endpoint.
+    pub(super) fn endpoint_bytes(&mut self) -> Result<&'a [u8], CorruptRecord> {
+        let before = self.rest;
+        let [flags] = self.array()?;
+        let texts = [flag::SERVICE, flag::IPV4, flag::IPV6].into_iter().filter(|bit| flags & bit != 0);
+        for _ in texts {
+            self.bytes()?;
+        }
+        if flags & flag::PORT != 0 {
+            self.skip(size_of::<u16>())?;
+        }
+        Ok(&before[..before.len() - self.rest.len()])
     }
 }
 
