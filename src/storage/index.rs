@@ -9,7 +9,7 @@ pub(super) mod names;
 pub(super) mod prepare;
 mod segments;
 pub(super) mod times;
-mod trace;
+pub(super) mod trace;
 pub(super) mod walk;
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use self::names::{NO_SERVICE, Names};
 use self::prepare::{Hashes, Prepared, PreparedSpan};
 use self::segments::Segments;
 use self::times::{Times, bucket_of, first_ms_of};
-use self::trace::Trace;
+use self::trace::{Seen, Trace};
 use crate::model::{SpanBatch, SpanRef};
 use crate::storage::StorageOptions;
 
@@ -68,6 +68,11 @@ pub(in crate::storage) struct Index {
     free: Vec<u32>,
     /// Low trace ids with the index in `traces`.
     by_low: HashTable<(u64, u32)>,
+    /// The same for traces that only readers of earlier epochs see.
+    hidden_by_low: HashTable<(u64, u32)>,
+    hidden_spans: usize,
+    /// Low ids of traces made since the owner last asked; `None` when it never does.
+    fresh: Option<Vec<u64>>,
     traces_heap_bytes: usize,
     pub(in crate::storage) times: Times,
     pub(in crate::storage) names: Names,
@@ -91,6 +96,9 @@ impl Index {
             traces: Vec::new(),
             free: Vec::new(),
             by_low: HashTable::new(),
+            hidden_by_low: HashTable::new(),
+            hidden_spans: 0,
+            fresh: None,
             traces_heap_bytes: 0,
             times: Times::default(),
             names: Names::new(options),
@@ -106,8 +114,32 @@ impl Index {
         self.writes
     }
 
+    /// What a reader of the first epoch sees that begins now.
+    pub(in crate::storage) fn seen(&self) -> Seen {
+        Seen { write: self.writes, epoch: 0 }
+    }
+
+    /// Keeps a list of new traces from now on.
+    pub(in crate::storage) fn note_fresh(&mut self) {
+        self.fresh = Some(Vec::new());
+    }
+
+    /// Low ids of the traces made since the last call.
+    pub(in crate::storage) fn take_fresh(&mut self) -> Vec<u64> {
+        self.fresh.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    pub(in crate::storage) fn has_fresh(&self) -> bool {
+        self.fresh.as_ref().is_some_and(|fresh| !fresh.is_empty())
+    }
+
     pub(in crate::storage) fn spans(&self) -> usize {
         self.spans
+    }
+
+    /// Spans that new readers see.
+    pub(in crate::storage) fn shown_spans(&self) -> usize {
+        self.spans - self.hidden_spans
     }
 
     pub(in crate::storage) fn trace_count(&self) -> usize {
@@ -131,14 +163,21 @@ impl Index {
     /// Stores a batch as one write.
     pub(in crate::storage) fn insert(&mut self, prepared: &Prepared<'_>, hashes: &Hashes) {
         self.make_room(prepared.spans.len(), prepared.record_bytes, hashes);
-        self.writes += 1;
+        let seen = Seen { write: self.writes + 1, epoch: 0 };
+        self.insert_as(prepared, hashes, seen);
+    }
+
+    /// Stores a batch as a write of that number, for readers of that epoch and later ones. Numbers only grow, but what was
+    /// hidden may come back under its old number.
+    pub(in crate::storage) fn insert_as(&mut self, prepared: &Prepared<'_>, hashes: &Hashes, seen: Seen) {
+        self.writes = self.writes.max(seen.write);
         for span in &prepared.spans {
-            self.insert_span(span, prepared, hashes);
+            self.insert_span(span, prepared, hashes, seen);
         }
     }
 
-    fn insert_span(&mut self, span: &PreparedSpan<'_>, prepared: &Prepared<'_>, hashes: &Hashes) {
-        let at = self.find_or_add(span, hashes);
+    fn insert_span(&mut self, span: &PreparedSpan<'_>, prepared: &Prepared<'_>, hashes: &Hashes, seen: Seen) {
+        let at = self.find_or_add(span, hashes, seen);
         let trace = &mut self.traces[at as usize];
         let segments = &mut self.segments;
         let heap_before = trace.heap_bytes();
@@ -146,9 +185,9 @@ impl Index {
             return;
         }
         let (segment, place) = segments.push(span.record);
-        let is_touched = trace.last_write != self.writes;
+        let is_touched = trace.last_write != seen.write;
         let max_before = trace.max_ms;
-        trace.push(segment, place, span.hash, self.writes);
+        trace.push(segment, place, span.hash, seen.write);
         self.spans += 1;
         if span.time_ms < trace.min_ms || trace.slots().len() == 1 {
             trace.min_ms = span.time_ms;
@@ -174,11 +213,14 @@ impl Index {
         }
     }
 
-    fn find_or_add(&mut self, span: &PreparedSpan<'_>, hashes: &Hashes) -> u32 {
+    fn find_or_add(&mut self, span: &PreparedSpan<'_>, hashes: &Hashes, seen: Seen) -> u32 {
         if let Some(at) = self.find(span.low, span.low_hash) {
             return at;
         }
-        let trace = Trace::new(span.low, self.writes, span.time_ms);
+        let trace = Trace::new(span.low, seen, span.time_ms);
+        if let Some(fresh) = &mut self.fresh {
+            fresh.push(span.low);
+        }
         let at = match self.free.pop() {
             Some(at) => {
                 self.traces[at as usize] = trace;
@@ -202,6 +244,25 @@ impl Index {
         self.by_low.find(low_hash, |known| known.0 == low).map(|known| known.1)
     }
 
+    /// The trace of that id as a reader sees it.
+    pub(in crate::storage) fn find_seen(&self, low: u64, low_hash: u64, seen: Seen) -> Option<u32> {
+        let is_it = |known: &(u64, u32)| known.0 == low && self.traces[known.1 as usize].is_seen(seen);
+        let found = self.by_low.find(low_hash, is_it).or_else(|| self.hidden_by_low.find(low_hash, is_it));
+        found.map(|known| known.1)
+    }
+
+    /// Keeps a trace for readers of earlier epochs only; spans that come from now on make a new one.
+    pub(in crate::storage) fn hide(&mut self, at: u32, epoch: u32, hashes: &Hashes) {
+        let trace = &mut self.traces[at as usize];
+        trace.hidden = epoch;
+        let (low, hash) = (trace.low, hashes.low(trace.low));
+        self.hidden_spans += trace.slots().len();
+        if let Ok(entry) = self.by_low.find_entry(hash, |known| known.1 == at) {
+            entry.remove();
+        }
+        self.hidden_by_low.insert_unique(hash, (low, at), |&(low, _)| hashes.low(low));
+    }
+
     /// Zipkin's rule: before a batch is stored the traces with the oldest spans go, whole, until it fits; duplicates in
     /// the batch count. The same for bytes, of which a sixteenth stays free for tables that grow at once.
     fn make_room(&mut self, spans: usize, record_bytes: usize, hashes: &Hashes) {
@@ -214,19 +275,28 @@ impl Index {
     }
 
     fn evict(&mut self, at: u32, hashes: &Hashes) {
+        // Counts as a write: links that were kept ready are no longer true.
+        self.writes += 1;
+        self.evicted.traces += 1;
+        self.evicted.spans += self.traces[at as usize].slots().len() as u64;
+        self.remove(at, hashes);
+    }
+
+    /// Forgets a trace.
+    pub(in crate::storage) fn remove(&mut self, at: u32, hashes: &Hashes) {
         let trace = std::mem::take(&mut self.traces[at as usize]);
         self.free.push(at);
         self.traces_heap_bytes -= trace.heap_bytes();
-        if let Ok(entry) = self.by_low.find_entry(hashes.low(trace.low), |known| known.1 == at) {
+        let by_low = if trace.hidden == u32::MAX { &mut self.by_low } else { &mut self.hidden_by_low };
+        if let Ok(entry) = by_low.find_entry(hashes.low(trace.low), |known| known.1 == at) {
             entry.remove();
         }
-        // Counts as a write: links that were kept ready are no longer true.
-        self.writes += 1;
+        if trace.hidden != u32::MAX {
+            self.hidden_spans -= trace.slots().len();
+        }
         self.group_changed(group_of(trace.max_ms));
         trace.services.ids().filter(|id| *id != NO_SERVICE).for_each(|id| self.names.forget_trace(id));
         self.spans -= trace.slots().len();
-        self.evicted.traces += 1;
-        self.evicted.spans += trace.slots().len() as u64;
         trace.slots().iter().for_each(|slot| self.segments.forget(*slot));
         for slot in trace.slots() {
             if self.segments.is_mostly_dead(slot.segment) {
@@ -241,18 +311,40 @@ impl Index {
         }
     }
 
+    /// Forgets times at which no trace has spans any more.
+    pub(in crate::storage) fn tidy_times(&mut self) {
+        self.times.tidy(&self.traces);
+    }
+
+    /// The spans that writes after `write` brought, by write.
+    pub(in crate::storage) fn copy_after(&self, trace: &Trace, write: u64) -> Vec<(u64, SpanBatch)> {
+        let mut later: Vec<(u64, SpanBatch)> = Vec::new();
+        for (of_write, slot) in trace.slots_after(write) {
+            if later.last().is_none_or(|(last, _)| *last != of_write) {
+                later.push((of_write, SpanBatch::new()));
+            }
+            if let Some((_, spans)) = later.last_mut() {
+                spans.push_record(self.segments.record(slot));
+            }
+        }
+        later
+    }
+
     /// Copies what still lives of a segment to the tail.
     fn empty_segment(&mut self, segment: u32, hashes: &Hashes) {
         let records = self.segments.take(segment);
         for (place, record) in records.records().enumerate() {
             let Some(low) = SpanRef::peek_trace_low(record) else { continue };
-            let Some(at) = self.find(low, hashes.low(low)) else { continue };
+            let low_hash = hashes.low(low);
+            let shown = self.by_low.iter_hash(low_hash);
+            let owners = shown.chain(self.hidden_by_low.iter_hash(low_hash)).filter(|known| known.0 == low);
             let hash = hashes.record(record);
-            let trace = &mut self.traces[at as usize];
-            let known = trace.find(hash, |slot| (slot.segment, slot.place) == (segment, place as u32));
-            if let Some(known) = known {
+            let is_it = |slot: trace::Slot| (slot.segment, slot.place) == (segment, place as u32);
+            let owner =
+                owners.map(|known| known.1).find_map(|at| Some((at, self.traces[at as usize].find(hash, is_it)?)));
+            if let Some((at, known)) = owner {
                 let (segment, place) = self.segments.push(record);
-                trace.moved(known, segment, place);
+                self.traces[at as usize].moved(known, segment, place);
             }
         }
     }
@@ -274,7 +366,7 @@ impl Index {
     }
 
     /// Copies the spans that writes up to `write` brought, as they arrived.
-    pub(in crate::storage) fn copy(&self, trace: &Trace, write: u64) -> SpanBatch {
+    pub(in crate::storage) fn copy(&self, trace: &Trace, Seen { write, .. }: Seen) -> SpanBatch {
         let bytes = trace.slots_before(write).map(|slot| self.segments.record(slot).len()).sum();
         let mut spans = SpanBatch::with_capacity(trace.slots().len(), bytes);
         trace.slots_before(write).for_each(|slot| spans.push_record(self.segments.record(slot)));
@@ -282,7 +374,8 @@ impl Index {
     }
 
     /// The latest millisecond in `from..=to` of the spans that writes up to `write` brought.
-    pub(in crate::storage) fn latest_within(&self, trace: &Trace, from: i64, to: i64, write: u64) -> Option<i64> {
+    pub(in crate::storage) fn latest_within(&self, trace: &Trace, from: i64, to: i64, seen: Seen) -> Option<i64> {
+        let write = seen.write;
         if trace.last_write <= write && trace.max_ms <= to {
             return (trace.max_ms >= from).then_some(trace.max_ms);
         }

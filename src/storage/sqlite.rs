@@ -1,56 +1,72 @@
 //! The durable store in one SQLite file (`STORAGE_TYPE=sqlite`, the default).
 //!
-//! One connection writes, a few read; the write-ahead log lets them work side by side. What one write brings of one trace is
-//! one row (a *fragment*); small index rows beside it find traces by id, by time and by service. A commit is synced before
-//! `write` returns. Equal spans that came in different writes are folded when a trace is read.
+//! What a write brings is one row of `recent`, committed and synced before `write` returns, and is kept in memory as well
+//! ([`live`]), where searches find it. In the background the oldest of it is sealed into blocks ([`block`], [`seal`]): sorted by
+//! trace, by column, compressed. So no index row is ever written, and nothing slows down as the file grows. One connection
+//! writes, a few read; a read is a single short statement, because blocks never change.
 
+mod block;
+mod cache;
 mod config;
 mod error;
-mod fragment;
-mod insert;
-mod log;
+mod links;
+mod live;
+mod load;
+mod merge;
 mod names;
 mod open;
+mod read;
+mod red;
 mod retention;
-mod rows;
+mod row;
+mod seal;
 mod search;
-mod snapshot;
-mod window;
+mod upgrade;
+mod wal;
 mod writer;
 
 use std::fs::File;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::{Connection, SqlitePool};
-use tokio::sync::Mutex;
+use sqlx::Connection;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 pub use config::{SqliteConfig, Synchronous};
 pub use retention::SqliteMetrics;
 
+use self::block::BlockNames;
+use self::cache::Cache;
 use self::error::{NAME, during, unavailable};
-use self::log::{Log, Snapshots};
-use self::names::{Kind, NameCache};
-use self::rows::{Rows, RowsBuilder};
-use self::snapshot::Snapshot;
+use self::links::Links;
+use self::live::{Live, RecentRow, View};
+use self::names::List;
+use self::read::{Damage, Reader};
+use self::search::Search;
+use self::wal::Wal;
 use self::writer::{WriteFailure, Writer};
 use super::{
     Batch, Capabilities, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
     StorageOptions, Stored,
 };
-use crate::model::red::{RedAnswer, RedRequest, RedTable};
-use crate::model::{DependencyLink, DependencyLinker, QueryRequest, SpanBatch, TraceId, search as model_search};
+use crate::model::red::{RedAnswer, RedRequest};
+use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId, search as model_search};
 use crate::telemetry::Clock;
 
-/// Spans that are worked on before other tasks get their turn: well below half a millisecond.
-const SPANS_PER_TURN: usize = 512;
+/// Spans that may be written on the threads of the async runtime; more goes to where blocking is allowed.
+const INLINE_SPANS_MAX: usize = 1_000;
 
 /// How long a failed write makes the store unhealthy. Then it tries by itself: nobody may send anything to a store that is
 /// known to be down.
 const FAILURE_STANDS: Duration = Duration::from_secs(5);
+
+/// How often a write that waits for sealing looks again.
+const ROOM_TURN: Duration = Duration::from_millis(50);
 
 #[derive(Clone, Debug)]
 struct Failure {
@@ -62,21 +78,36 @@ struct Failure {
 /// Keeps spans in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteStorage {
-    config: SqliteConfig,
-    options: StorageOptions,
-    clock: Arc<dyn Clock>,
-    names: Arc<NameCache>,
-    /// `None` after `close`.
-    writer: Arc<Mutex<Option<Writer>>>,
-    readers: SqlitePool,
-    snapshots: Arc<Snapshots>,
-    /// Writes under way: they end by themselves, whoever waits for them.
+    store: Arc<Store>,
+    /// Writes and sealing under way: they end by themselves, whoever waits for them.
     tasks: TaskTracker,
-    bytes_max: u64,
-    metrics: SqliteMetrics,
     /// Why the last write failed, when it did.
     failure: parking_lot::Mutex<Option<Failure>>,
     _lock: File,
+}
+
+/// The store without what belongs to its handle: shared with the tasks it starts.
+#[derive(Debug)]
+struct Store {
+    config: SqliteConfig,
+    clock: Arc<dyn Clock>,
+    live: Live,
+    reader: Reader,
+    /// `None` after `close`.
+    writer: Mutex<Option<Writer>>,
+    /// Names of all blocks.
+    names: parking_lot::Mutex<BlockNames>,
+    next_block: AtomicI64,
+    /// One sealing, merging or removing at a time.
+    housekeeping: Mutex<()>,
+    is_sealing: AtomicBool,
+    /// Told when a sealing made room in memory.
+    room: Notify,
+    garbage: parking_lot::Mutex<Vec<retention::Garbage>>,
+    damaged_rows: parking_lot::Mutex<Vec<i64>>,
+    unmergeable: parking_lot::Mutex<hashbrown::HashSet<i64>>,
+    bytes_max: u64,
+    metrics: SqliteMetrics,
 }
 
 impl SqliteStorage {
@@ -89,96 +120,96 @@ impl SqliteStorage {
         options: StorageOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StorageError> {
-        let opened = open::open(&config).await?;
-        let names = Arc::new(NameCache::new(&options.autocomplete_keys));
-        let snapshots = Arc::<Snapshots>::default();
-        let writer = Writer::new(
-            opened.writer,
-            opened.writer_options,
-            options.clone(),
-            Arc::clone(&names),
-            Arc::clone(&clock),
-            Log::new(&config, Arc::clone(&snapshots)),
-        )
-        .await
-        .map_err(during("open"))?;
-        let bytes_max = retention::bytes_max(&config)?;
-        Ok(Self {
+        let mut opened = open::open(&config).await?;
+        let metrics = SqliteMetrics::default();
+        let reader = Reader {
+            pool: opened.readers,
+            cache: Arc::new(Cache::new(config.block_cache_bytes)),
+            handle: Handle::current(),
+            damage: Arc::new(Damage::new(metrics.damaged.clone())),
+        };
+        let rows = load::block_rows(&mut opened.writer).await.map_err(during("open"))?;
+        let (next_block, next_row) = (rows.next_block, rows.next_row);
+        let (for_blocks, for_names) = (reader.clone(), options.clone());
+        let loaded = seal::on_blocking_thread(move || load::blocks(rows, &for_blocks, &for_names)).await?;
+        let live = Live::new(options, loaded.blocks, loaded.divided);
+        let damaged_rows = load::recent(&mut opened.writer, &live, &reader).await?;
+        let writer = Writer::new(opened.writer, opened.writer_options, Wal::new(&config), next_row);
+        let store = Arc::new(Store {
+            bytes_max: retention::bytes_max(&config)?,
             config,
-            options,
             clock,
-            names,
-            writer: Arc::new(Mutex::new(Some(writer))),
-            readers: opened.readers,
-            snapshots,
-            tasks: TaskTracker::new(),
-            bytes_max,
-            metrics: SqliteMetrics::default(),
-            failure: parking_lot::Mutex::default(),
-            _lock: opened.lock,
-        })
+            live,
+            reader,
+            writer: Mutex::new(Some(writer)),
+            names: parking_lot::Mutex::new(loaded.names),
+            next_block: AtomicI64::new(next_block),
+            housekeeping: Mutex::default(),
+            is_sealing: AtomicBool::new(false),
+            room: Notify::new(),
+            garbage: parking_lot::Mutex::default(),
+            damaged_rows: parking_lot::Mutex::new(damaged_rows),
+            unmergeable: parking_lot::Mutex::default(),
+            metrics,
+        });
+        store.upgrade().await?;
+        Ok(Self { store, tasks: TaskTracker::new(), failure: parking_lot::Mutex::default(), _lock: opened.lock })
     }
 
     /// Counters of this store, to be registered by whoever keeps the registry.
     #[must_use]
     pub fn metrics(&self) -> &SqliteMetrics {
-        &self.metrics
-    }
-
-    async fn snapshot(&self, budget: &QueryBudget) -> Result<Snapshot, StorageError> {
-        Snapshot::begin(&self.readers, budget, self.config.snapshot_max, &self.snapshots).await
-    }
-
-    async fn list(&self, kind: Kind, owner: &str) -> Result<Vec<String>, StorageError> {
-        if !self.options.search_enabled {
-            return Ok(Vec::new());
-        }
-        let mut connection = self.readers.acquire().await.map_err(during("names"))?;
-        names::list(&mut connection, kind, owner).await.map_err(during("names"))
+        &self.store.metrics
     }
 
     /// Stores some of the batches in one transaction: all of them or none.
     async fn store(&self, batches: &[&Batch]) -> Result<(), WriteFailure> {
-        loop {
-            let rows = self.rows(batches).await;
-            let positions: Vec<SourcePosition> = batches.iter().filter_map(|batch| batch.position.clone()).collect();
-            let writer = Arc::clone(&self.writer);
-            // A task of its own: a transaction is finished even when nobody waits for it any more.
-            let stored = self.tasks.spawn(async move {
-                match writer.lock().await.as_mut() {
-                    Some(writer) => writer.store(rows, &positions).await,
-                    None => Err(WriteFailure::Engine(unavailable("write", "the store is closed"))),
+        self.wait_for_room().await?;
+        let positions: Vec<SourcePosition> = batches.iter().filter_map(|batch| batch.position.clone()).collect();
+        let bytes = batches.iter().map(|batch| batch.spans.record_bytes()).sum();
+        let mut spans = SpanBatch::with_capacity(batches.iter().map(|batch| batch.spans.len()).sum(), bytes);
+        batches.iter().for_each(|batch| spans.append(&batch.spans));
+        let store = Arc::clone(&self.store);
+        // A task of its own: a transaction is finished even when nobody waits for it any more.
+        let stored = self.tasks.spawn(async move { store.store(&spans, &positions).await });
+        let result =
+            stored.await.unwrap_or_else(|panic| Err(WriteFailure::Engine(unavailable("write", panic.to_string()))));
+        if self.store.is_seal_due() && !self.store.is_sealing.swap(true, Ordering::AcqRel) {
+            let store = Arc::clone(&self.store);
+            self.tasks.spawn(async move {
+                if let Err(error) = store.seal_while_due().await {
+                    tracing::warn!(%error, "spans could not be sealed; tried again with a later write");
                 }
+                store.is_sealing.store(false, Ordering::Release);
             });
-            match stored.await {
-                Ok(Err(WriteFailure::Outdated)) => {}
-                Ok(result) => return result,
-                Err(panic) => return Err(WriteFailure::Engine(unavailable("write", panic.to_string()))),
-            }
         }
+        result
     }
 
-    async fn rows(&self, batches: &[&Batch]) -> Rows {
-        let spans = batches.iter().map(|batch| batch.spans.len()).sum();
-        let names = self.options.search_enabled.then_some(&*self.names);
-        let mut builder = RowsBuilder::new(names, spans);
-        let mut in_turn = 0;
-        for batch in batches {
-            for from in (0..batch.spans.len()).step_by(SPANS_PER_TURN) {
-                let to = (from + SPANS_PER_TURN).min(batch.spans.len());
-                builder.add(&batch.spans, from, to);
-                in_turn += to - from;
-                if in_turn >= SPANS_PER_TURN {
-                    in_turn = 0;
-                    tokio::task::yield_now().await;
+    /// Holds a write back while sealing is behind, for as long as one may wait for a lock.
+    async fn wait_for_room(&self) -> Result<(), WriteFailure> {
+        let store = &self.store;
+        let until = Instant::now() + store.config.busy_timeout;
+        loop {
+            let room = store.room.notified();
+            if !store.is_full() {
+                return Ok(());
+            }
+            // The last sealing failed, maybe: somebody has to begin again.
+            if !store.is_sealing.swap(true, Ordering::AcqRel) {
+                let sealed = store.seal_while_due().await;
+                store.is_sealing.store(false, Ordering::Release);
+                sealed.map_err(WriteFailure::Engine)?;
+            }
+            // Besides sealing, readers that hold on to what was sealed may be what takes so long.
+            let turn = (Instant::now() + ROOM_TURN).min(until);
+            if store.is_full() && tokio::time::timeout_at(turn, room).await.is_err() {
+                store.live.forget_hidden();
+                if Instant::now() >= until {
+                    return Err(WriteFailure::Engine(unavailable("write", "too many spans wait to be sealed")));
                 }
             }
         }
-        builder.sort();
-        while builder.encode(SPANS_PER_TURN) {
-            tokio::task::yield_now().await;
-        }
-        builder.finish()
     }
 
     /// Stores what can be stored of the batches: without those whose position is behind, and one by one when the engine
@@ -210,8 +241,6 @@ impl SqliteStorage {
                     });
                     break;
                 }
-                // `store` does not give it.
-                Err(WriteFailure::Outdated) => {}
             }
         }
         let stored = |(batch, result): (&Batch, Option<StorageError>)| match result {
@@ -249,58 +278,97 @@ impl SpanConsumer for SqliteStorage {
         topic: &str,
         partition: i32,
     ) -> Result<Option<SourcePosition>, StorageError> {
-        let mut connection = self.readers.acquire().await.map_err(during("source position"))?;
+        let mut connection = self.store.reader.pool.acquire().await.map_err(during("source position"))?;
         writer::position_of(&mut connection, group, topic, partition).await.map_err(during("source position"))
+    }
+}
+
+impl Store {
+    /// Commits spans and positions, and shows the spans.
+    async fn store(&self, spans: &SpanBatch, positions: &[SourcePosition]) -> Result<(), WriteFailure> {
+        let row = if spans.is_empty() { Vec::new() } else { row::encode(spans.records()) };
+        let mut writer = self.writer.lock().await;
+        let Some(writer) = writer.as_mut() else {
+            return Err(WriteFailure::Engine(unavailable("write", "the store is closed")));
+        };
+        let arrived_ms = self.clock.now_ms();
+        let id = writer.store(&row, arrived_ms, positions).await?;
+        if !spans.is_empty() {
+            let row = RecentRow { id, spans: spans.len(), arrived_ms };
+            let add = || self.live.add(row, spans);
+            let can_step_aside = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+            // Under the writer's lock: rows are shown in their order.
+            if spans.len() > INLINE_SPANS_MAX && can_step_aside { tokio::task::block_in_place(add) } else { add() }
+        }
+        Ok(())
+    }
+
+    /// Runs a query on a thread that may block. A caller that goes away cancels its budget.
+    async fn query<T: Send + 'static>(
+        self: &Arc<Self>,
+        query: impl FnOnce(&Store, &View) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        let store = Arc::clone(self);
+        seal::on_blocking_thread(move || query(&store, &store.live.view())).await
+    }
+
+    fn list(&self, list: List<'_>) -> Vec<String> {
+        if !self.live.options.search_enabled {
+            return Vec::new();
+        }
+        names::list(&self.names.lock(), &self.live, list)
+    }
+
+    fn traces(&self, view: &View, ids: &[TraceId], budget: &QueryBudget) -> Result<Vec<SpanBatch>, StorageError> {
+        let mut asked = hashbrown::HashSet::new();
+        let mut traces = Vec::new();
+        budget.spend(NAME, 0)?;
+        for low in ids.iter().map(|id| id.low()).filter(|low| asked.insert(*low)) {
+            let spans = self.reader.trace(&self.live, view, low)?;
+            budget.spend(NAME, spans.len())?;
+            if self.live.options.strict_trace_id {
+                let mut parts = model_search::split_strict(spans);
+                parts.retain(|part| part.get(0).is_some_and(|span| ids.contains(&span.trace_id)));
+                traces.append(&mut parts);
+            } else if !spans.is_empty() {
+                traces.push(spans);
+            }
+        }
+        Ok(traces)
     }
 }
 
 #[async_trait]
 impl SpanStore for SqliteStorage {
     async fn search(&self, request: &QueryRequest, budget: &QueryBudget) -> Result<Vec<SpanBatch>, StorageError> {
-        if !self.options.search_enabled {
+        if !self.store.live.options.search_enabled {
             return Ok(Vec::new());
         }
-        let mut snapshot = self.snapshot(budget).await?;
-        search::Search::new(request, self.options.strict_trace_id).run(&mut snapshot).await
+        let (request, budget) = (request.clone(), budget.clone());
+        let query =
+            move |store: &Store, view: &View| Search::new(&store.live, &store.reader, view, &request, &budget).run();
+        self.store.query(query).await
     }
 
     async fn traces(&self, ids: &[TraceId], budget: &QueryBudget) -> Result<Vec<SpanBatch>, StorageError> {
-        let mut snapshot = self.snapshot(budget).await?;
-        let mut asked = std::collections::HashSet::new();
-        let lows: Vec<u64> = ids.iter().map(|id| id.low()).filter(|low| asked.insert(*low)).collect();
-        let mut traces = Vec::new();
-        for lows in lows.chunks(window::LOAD_TRACES) {
-            let mut loaded = snapshot.load(lows).await?;
-            for spans in lows.iter().filter_map(|low| loaded.remove(low)) {
-                if self.options.strict_trace_id {
-                    let mut parts = model_search::split_strict(spans);
-                    parts.retain(|part| part.get(0).is_some_and(|span| ids.contains(&span.trace_id)));
-                    traces.append(&mut parts);
-                } else {
-                    traces.push(spans);
-                }
-            }
-        }
-        Ok(traces)
+        let (ids, budget) = (ids.to_vec(), budget.clone());
+        self.store.query(move |store, view| store.traces(view, &ids, &budget)).await
     }
 
     async fn service_names(&self) -> Result<Vec<String>, StorageError> {
-        self.list(Kind::Service, "").await
+        Ok(self.store.list(List::Services))
     }
 
     async fn span_names(&self, service_name: &str) -> Result<Vec<String>, StorageError> {
-        self.list(Kind::Span, service_name).await
+        Ok(self.store.list(List::Spans(service_name)))
     }
 
     async fn remote_service_names(&self, service_name: &str) -> Result<Vec<String>, StorageError> {
-        self.list(Kind::Remote, service_name).await
+        Ok(self.store.list(List::Remotes(service_name)))
     }
 
     async fn autocomplete_values(&self, key: &str) -> Result<Vec<String>, StorageError> {
-        if !self.options.autocomplete_keys.iter().any(|known| known == key) {
-            return Ok(Vec::new());
-        }
-        self.list(Kind::TagValue, key).await
+        Ok(self.store.list(List::Values(key)))
     }
 
     async fn dependencies(
@@ -309,25 +377,16 @@ impl SpanStore for SqliteStorage {
         lookback_ms: i64,
         budget: &QueryBudget,
     ) -> Result<Vec<DependencyLink>, StorageError> {
-        let mut snapshot = self.snapshot(budget).await?;
-        let lows = window::traces_in(&mut snapshot, end_ts_ms.saturating_sub(lookback_ms), end_ts_ms).await?;
-        let mut linker = DependencyLinker::new();
-        for lows in lows.chunks(window::LOAD_TRACES) {
-            let traces = snapshot.load(lows).await?;
-            lows.iter().filter_map(|low| traces.get(low)).for_each(|spans| linker.put_trace(spans.iter()));
-        }
-        Ok(linker.into_links())
+        let (window, budget) = ((end_ts_ms.saturating_sub(lookback_ms), end_ts_ms), budget.clone());
+        let query =
+            move |store: &Store, view: &View| Links::new(&store.live, &store.reader, view, window, &budget).run();
+        self.store.query(query).await
     }
 
     async fn red(&self, request: &RedRequest, budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
-        let mut snapshot = self.snapshot(budget).await?;
-        let mut table = RedTable::new(request.clone());
-        let lows = window::traces_in(&mut snapshot, request.start_ms(), request.last_ms()).await?;
-        for lows in lows.chunks(window::LOAD_TRACES) {
-            let traces = snapshot.load(lows).await?;
-            traces.values().for_each(|spans| table.put_trace(spans.iter()));
-        }
-        Ok(table.into_answer())
+        let (request, budget) = (request.clone(), budget.clone());
+        let query = move |store: &Store, view: &View| red::answer(&store.live, &store.reader, view, &request, &budget);
+        self.store.query(query).await
     }
 }
 
@@ -338,7 +397,11 @@ impl StorageBackend for SqliteStorage {
     }
 
     fn health_name(&self) -> String {
-        format!("SQLiteStorage{{path={}}}", self.config.path.display())
+        let path = self.store.config.path.display();
+        match self.store.reader.damage.count() {
+            0 => format!("SQLiteStorage{{path={path}}}"),
+            damaged => format!("SQLiteStorage{{path={path}, damaged={damaged}}}"),
+        }
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -354,12 +417,12 @@ impl StorageBackend for SqliteStorage {
     }
 
     async fn check(&self) -> Result<(), StorageError> {
-        if !self.config.path.exists() {
-            return Err(unavailable("check", format!("{:?} was removed", self.config.path)));
+        let path = &self.store.config.path;
+        if !path.exists() {
+            return Err(unavailable("check", format!("{path:?} was removed")));
         }
-        let mut connection = self.readers.acquire().await.map_err(during("check"))?;
-        let _version: i64 = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM fragment")
-            .fetch_one(&mut *connection)
+        let _newest: i64 = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM block")
+            .fetch_one(&self.store.reader.pool)
             .await
             .map_err(during("check"))?;
         let failure = self.failure.lock().clone();
@@ -367,21 +430,23 @@ impl StorageBackend for SqliteStorage {
             if since.elapsed() < FAILURE_STANDS {
                 return Err(StorageError::new(kind, NAME, "write", reason));
             }
-            self.try_write().await?;
+            self.store.try_write().await?;
             self.failure.lock().take();
         }
         Ok(())
     }
 
     async fn maintain(&self) -> Result<(), StorageError> {
-        self.remove_old().await
+        self.store.keep_house().await
     }
 
     async fn close(&self) {
         self.tasks.close();
         self.tasks.wait().await;
-        self.readers.close().await;
-        if let Some(writer) = self.writer.lock().await.take() {
+        // Housekeeping ends before its connection goes.
+        let _alone = self.store.housekeeping.lock().await;
+        self.store.reader.pool.close().await;
+        if let Some(writer) = self.store.writer.lock().await.take() {
             let mut connection = writer.into_connection();
             // Leaves one file behind, and the next start nothing to recover.
             if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await {

@@ -133,7 +133,10 @@ fn sqlite(reader: &mut Reader, env: &dyn EnvSource) -> SqliteConfig {
         read_cache_bytes: reader.bytes(&rows::SQLITE_READ_CACHE_BYTES, 64 << 10) as u64,
         read_connections: reader.number(&rows::SQLITE_READ_CONNECTIONS, 1..=1024),
         busy_timeout: reader.duration(&rows::SQLITE_BUSY_TIMEOUT),
-        snapshot_max: reader.duration(&rows::SQLITE_SNAPSHOT_MAX),
+        recent_spans_max: reader.number(&rows::SQLITE_RECENT_SPANS_MAX, 1_000..=10_000_000),
+        recent_bytes_max: reader.bytes(&rows::SQLITE_RECENT_BYTES_MAX, 1 << 20),
+        recent_age_max: reader.duration(&rows::SQLITE_RECENT_AGE_MAX),
+        block_cache_bytes: reader.bytes(&rows::SQLITE_BLOCK_CACHE_BYTES, 1 << 20),
         wal_checkpoint_bytes: reader.bytes(&rows::SQLITE_WAL_BYTES, 1 << 20) as u64,
     }
 }

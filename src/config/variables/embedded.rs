@@ -54,8 +54,14 @@ super::variables! {
         "page cache of each read connection";
     SQLITE_BUSY_TIMEOUT: Duration(Milliseconds), Is("5s"), Used, ["SQLITE_BUSY_TIMEOUT"], "zipkind.storage.sqlite.busy-timeout",
         "longest wait for a read connection, or for a lock that another process holds";
-    SQLITE_SNAPSHOT_MAX: Duration(Milliseconds), Is("30s"), Used, ["SQLITE_SNAPSHOT_MAX"], "zipkind.storage.sqlite.snapshot-max",
-        "longest time a query may hold back the write-ahead log";
+    SQLITE_RECENT_SPANS_MAX: Number, Is("131072"), Used, ["SQLITE_RECENT_SPANS_MAX"], "zipkind.storage.sqlite.recent-spans-max",
+        "spans kept in memory beside the file until half of them go into a block; writers wait at four times as many";
+    SQLITE_RECENT_BYTES_MAX: Bytes, Is("64MiB"), Used, ["SQLITE_RECENT_BYTES_MAX"], "zipkind.storage.sqlite.recent-bytes-max",
+        "the same in bytes of memory";
+    SQLITE_RECENT_AGE_MAX: Duration(Seconds), Is("1h"), Used, ["SQLITE_RECENT_AGE_MAX"], "zipkind.storage.sqlite.recent-age-max",
+        "time after which spans go into a block however few they are";
+    SQLITE_BLOCK_CACHE_BYTES: Bytes, Is("64MiB"), Used, ["SQLITE_BLOCK_CACHE_BYTES"], "zipkind.storage.sqlite.block-cache-bytes",
+        "decoded parts of blocks kept for queries";
     SQLITE_WAL_BYTES: Bytes, Is("16MiB"), Used, ["SQLITE_WAL_BYTES"], "zipkind.storage.sqlite.wal-bytes",
         "size from which the write-ahead log is moved into the database";
     RETENTION_INTERVAL: Duration(Seconds), Is("30s"), Used, ["RETENTION_INTERVAL"], "zipkind.retention.interval",

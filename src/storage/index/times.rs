@@ -82,6 +82,21 @@ impl Times {
         }
     }
 
+    /// Forgets entries of traces that are gone, and buckets without any.
+    pub(in crate::storage) fn tidy(&mut self, traces: &[Trace]) {
+        let mut left = 0;
+        self.buckets.retain(|number, bucket| {
+            let is_possible = |at: &u32| {
+                let trace = &traces[*at as usize];
+                !trace.is_free() && (bucket_of(trace.min_ms)..=bucket_of(trace.max_ms)).contains(number)
+            };
+            bucket.traces.retain(is_possible);
+            left += bucket.traces.len();
+            !bucket.traces.is_empty()
+        });
+        self.entries = left;
+    }
+
     /// A trace has a new earliest millisecond.
     pub(in crate::storage) fn earlier(&mut self, time_ms: i64, low: u64, at: u32) {
         let bucket = bucket_of(time_ms);

@@ -18,6 +18,13 @@ pub(in crate::storage) struct Slot {
     pub(in crate::storage) write: u32,
 }
 
+/// What a reader sees: writes up to one, and the state of what was handed over to elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::storage) struct Seen {
+    pub(in crate::storage) write: u64,
+    pub(in crate::storage) epoch: u32,
+}
+
 /// All spans of one low 64-bit trace id. Without spans the entry is free.
 #[derive(Debug, Default)]
 pub(in crate::storage) struct Trace {
@@ -25,6 +32,9 @@ pub(in crate::storage) struct Trace {
     /// Numbers of the first and the last write that brought a span.
     pub(in crate::storage) first_write: u64,
     pub(in crate::storage) last_write: u64,
+    /// Readers of this epoch and later ones see it, until those of the second.
+    pub(in crate::storage) shown: u32,
+    pub(in crate::storage) hidden: u32,
     /// Earliest and latest millisecond of its spans; 0 stands for no timestamp.
     pub(in crate::storage) min_ms: i64,
     pub(in crate::storage) max_ms: i64,
@@ -42,10 +52,12 @@ pub(in crate::storage) struct Trace {
 
 impl Trace {
     /// A trace whose first span comes with that write.
-    pub(in crate::storage) fn new(low: u64, write: u64, time_ms: i64) -> Self {
+    pub(in crate::storage) fn new(low: u64, Seen { write, epoch }: Seen, time_ms: i64) -> Self {
         Self {
             low,
             first_write: write,
+            shown: epoch,
+            hidden: u32::MAX,
             min_ms: time_ms,
             max_ms: time_ms,
             recent_buckets: [i64::MIN; 2],
@@ -55,6 +67,10 @@ impl Trace {
 
     pub(in crate::storage) fn slots(&self) -> &[Slot] {
         &self.slots
+    }
+
+    pub(in crate::storage) fn is_seen(&self, seen: Seen) -> bool {
+        self.first_write <= seen.write && (self.shown..self.hidden).contains(&seen.epoch)
     }
 
     pub(in crate::storage) fn is_free(&self) -> bool {
@@ -120,6 +136,15 @@ impl Trace {
         // Writes only grow, so the slots that count are the first ones.
         let from = self.first_write;
         self.slots.iter().copied().take_while(move |slot| all || from.saturating_add(u64::from(slot.write)) <= write)
+    }
+}
+
+impl Trace {
+    /// The slots that writes after `write` brought, each with its write.
+    pub(in crate::storage) fn slots_after(&self, write: u64) -> impl Iterator<Item = (u64, Slot)> {
+        let from = self.first_write;
+        let numbered = self.slots.iter().map(move |slot| (from.saturating_add(u64::from(slot.write)), *slot));
+        numbered.filter(move |(of_write, _)| *of_write > write)
     }
 }
 
@@ -205,7 +230,7 @@ mod tests {
     #[test]
     fn records_are_found_by_hash_in_small_and_large_traces() {
         for spans in [3, FEW, FEW + 1, 1_000] {
-            let mut trace = Trace::new(1, 10, 0);
+            let mut trace = Trace::new(1, Seen { write: 10, epoch: 0 }, 0);
             (0..spans as u32).for_each(|place| trace.push(0, place, place / 2, 10));
             for place in 0..spans as u32 {
                 assert_eq!(trace.find(place / 2, |slot| slot.place == place), Some(place as usize));
@@ -217,7 +242,7 @@ mod tests {
 
     #[test]
     fn slots_of_later_writes_are_left_out() {
-        let mut trace = Trace::new(1, 10, 0);
+        let mut trace = Trace::new(1, Seen { write: 10, epoch: 0 }, 0);
         [10, 10, 12, 15].into_iter().enumerate().for_each(|(place, write)| trace.push(0, place as u32, 0, write));
         let seen = |write| trace.slots_before(write).count();
         assert_eq!([9, 10, 11, 12, 14, 15, 99].map(seen), [0, 2, 2, 3, 3, 4, 4]);

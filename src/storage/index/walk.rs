@@ -6,7 +6,7 @@ use super::Index;
 use super::filter::Term;
 use super::prepare::Hashes;
 use super::times::bucket_of;
-use super::trace::{Trace, duration_code};
+use super::trace::{Seen, Trace, duration_code};
 use crate::model::QueryRequest;
 
 /// Traces that one visit looks at, about; a visit takes some ten microseconds.
@@ -79,7 +79,7 @@ pub(in crate::storage) struct Walk<'q> {
     probe: Probe<'q>,
     from_ms: i64,
     to_ms: i64,
-    write: u64,
+    seen: Seen,
     /// The lowest bucket to visit, and the highest that was not visited yet.
     last: i64,
     next: Option<i64>,
@@ -91,12 +91,12 @@ pub(in crate::storage) struct Walk<'q> {
 }
 
 impl<'q> Walk<'q> {
-    pub(in crate::storage) fn new(probe: Probe<'q>, from_ms: i64, to_ms: i64, write: u64) -> Self {
+    pub(in crate::storage) fn new(probe: Probe<'q>, from_ms: i64, to_ms: i64, seen: Seen) -> Self {
         Self {
             probe,
             from_ms,
             to_ms,
-            write,
+            seen,
             last: bucket_of(from_ms),
             next: (from_ms <= to_ms).then(|| bucket_of(to_ms)),
             rest: Vec::new(),
@@ -114,7 +114,7 @@ impl<'q> Walk<'q> {
     /// The latest millisecond inside the window of a trace, for traces that reach beyond it.
     pub(in crate::storage) fn latest_of(&mut self, index: &Index, at: u32) -> Option<i64> {
         let trace = &index.traces[at as usize];
-        let search = || index.latest_within(trace, self.from_ms, self.to_ms, self.write);
+        let search = || index.latest_within(trace, self.from_ms, self.to_ms, self.seen);
         *self.latest.entry((at, trace.low)).or_insert_with(search)
     }
 
@@ -172,11 +172,11 @@ impl<'q> Walk<'q> {
     fn look_at(&mut self, index: &Index, bucket: i64, traces: &[u32], service: Option<u32>) {
         for &at in traces {
             let trace = &index.traces[at as usize];
-            if trace.is_free() || trace.first_write > self.write || !self.probe.lets_pass(trace, service) {
+            if trace.is_free() || !trace.is_seen(self.seen) || !self.probe.lets_pass(trace, service) {
                 continue;
             }
             // Each trace is a candidate in the bucket of its latest span inside the window, and in no other.
-            let is_plain = trace.last_write <= self.write && trace.max_ms <= self.to_ms;
+            let is_plain = trace.last_write <= self.seen.write && trace.max_ms <= self.to_ms;
             let latest = if is_plain {
                 Some(trace.max_ms).filter(|latest| *latest >= self.from_ms)
             } else {

@@ -16,6 +16,7 @@ use super::NAME;
 use super::shared::Shared;
 use crate::model::{DependencyLink, DependencyLinker, group_by_millisecond};
 use crate::storage::index::times::{bucket_of, first_ms_of};
+use crate::storage::index::trace::Seen;
 use crate::storage::index::walk::{Candidate, Probe, Walk};
 use crate::storage::index::{group_bounds, group_of};
 use crate::storage::{QueryBudget, StorageError};
@@ -152,9 +153,10 @@ impl Shared {
         budget: &QueryBudget,
     ) -> Result<Vec<DependencyLink>, StorageError> {
         let generation = self.links.current.lock().clone();
-        let write = self.index.read().writes();
-        let mut walk = Walk::new(Probe::any(), from_ms, to_ms, write);
-        let mixed = self.groups_of_overlapping(&mut walk, to_ms, write, budget)?;
+        let seen = self.index.read().seen();
+        let write = seen.write;
+        let mut walk = Walk::new(Probe::any(), from_ms, to_ms, seen);
+        let mixed = self.groups_of_overlapping(&mut walk, to_ms, seen, budget)?;
         let mut sum = Sum::default();
         let mut below_ms = to_ms;
         while let Some(group) = self.highest_group(from_ms, below_ms) {
@@ -167,7 +169,7 @@ impl Shared {
                 Some(calls) => calls,
                 None => {
                     walk.enter(bounds.0, bounds.1);
-                    let calls = generation.numbered(&self.link(&mut walk, write, budget)?);
+                    let calls = generation.numbered(&self.link(&mut walk, seen, budget)?);
                     if is_whole && self.index.read().last_change_of(group) <= write {
                         generation.put(group, write, calls.clone());
                     }
@@ -196,7 +198,7 @@ impl Shared {
         &self,
         walk: &mut Walk<'_>,
         to_ms: i64,
-        write: u64,
+        seen: Seen,
         budget: &QueryBudget,
     ) -> Result<BTreeSet<i64>, StorageError> {
         let mut groups = BTreeSet::new();
@@ -213,7 +215,7 @@ impl Shared {
                 for &at in traces {
                     let trace = &index.traces[at as usize];
                     let is_overlapping = !trace.is_free() && trace.min_ms <= to_ms && to_ms < trace.max_ms;
-                    if is_overlapping && trace.first_write <= write {
+                    if is_overlapping && trace.is_seen(seen) {
                         groups.extend(walk.latest_of(&index, at).map(group_of));
                     }
                 }
@@ -224,7 +226,7 @@ impl Shared {
     }
 
     /// Links the traces of the part of the window that the walk is in.
-    fn link(&self, walk: &mut Walk<'_>, write: u64, budget: &QueryBudget) -> Result<Vec<DependencyLink>, StorageError> {
+    fn link(&self, walk: &mut Walk<'_>, seen: Seen, budget: &QueryBudget) -> Result<Vec<DependencyLink>, StorageError> {
         let mut linker = DependencyLinker::new();
         let mut candidates: Vec<Candidate> = Vec::new();
         while !walk.is_over() {
@@ -233,7 +235,7 @@ impl Shared {
             budget.spend(NAME, 0)?;
             let mut rest = candidates.as_slice();
             while !rest.is_empty() {
-                for spans in self.copy(&mut rest, write) {
+                for spans in self.copy(&mut rest, seen) {
                     budget.spend(NAME, spans.len())?;
                     linker.put_trace(group_by_millisecond(spans).iter());
                 }

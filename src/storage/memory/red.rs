@@ -15,6 +15,7 @@ use super::shared::Shared;
 use crate::model::group_by_millisecond;
 use crate::model::red::{CorruptRed, RedAnswer, RedRequest, RedTable};
 use crate::storage::index::times::first_ms_of;
+use crate::storage::index::trace::Seen;
 use crate::storage::index::walk::{Candidate, Probe, Walk};
 use crate::storage::index::{group_bounds, group_of};
 use crate::storage::{ErrorKind, QueryBudget, StorageError};
@@ -81,8 +82,9 @@ impl Shared {
         }
         // Whole groups, also below the window, because only whole ones can be kept.
         let from_ms = group_bounds(group_of(from_ms)).0;
-        let write = self.index.read().writes();
-        let mut walk = Walk::new(Probe::any(), from_ms, i64::MAX, write);
+        let seen = self.index.read().seen();
+        let write = seen.write;
+        let mut walk = Walk::new(Probe::any(), from_ms, i64::MAX, seen);
         let mut below_ms = i64::MAX;
         while let Some(group) = self.highest_group(from_ms, below_ms) {
             budget.spend(NAME, 0)?;
@@ -92,8 +94,8 @@ impl Shared {
             walk.enter(bounds.0, bounds.1);
             match kept {
                 Some(kept) => add(&mut table, &kept)?,
-                None if bounds.0 <= last_ms => add(&mut table, &self.red_of_group(group, &mut walk, write, budget)?)?,
-                None => self.put_traces(&mut table, &mut walk, last_ms, write, budget)?,
+                None if bounds.0 <= last_ms => add(&mut table, &self.red_of_group(group, &mut walk, seen, budget)?)?,
+                None => self.put_traces(&mut table, &mut walk, last_ms, seen, budget)?,
             }
             let Some(next) = bounds.0.checked_sub(1) else { break };
             below_ms = next;
@@ -106,11 +108,12 @@ impl Shared {
         &self,
         group: i64,
         walk: &mut Walk<'_>,
-        write: u64,
+        seen: Seen,
         budget: &QueryBudget,
     ) -> Result<GroupRed, StorageError> {
+        let write = seen.write;
         let mut everything = RedTable::of_everything();
-        self.put_traces(&mut everything, walk, i64::MAX, write, budget)?;
+        self.put_traces(&mut everything, walk, i64::MAX, seen, budget)?;
         let red = GroupRed { write, table: everything.encode().into(), left_out: everything.left_out() };
         let (last_change, lowest) = {
             let index = self.index.read();
@@ -130,7 +133,7 @@ impl Shared {
         table: &mut RedTable,
         walk: &mut Walk<'_>,
         last_ms: i64,
-        write: u64,
+        seen: Seen,
         budget: &QueryBudget,
     ) -> Result<(), StorageError> {
         let mut candidates: Vec<Candidate> = Vec::new();
@@ -144,7 +147,7 @@ impl Shared {
             budget.spend(NAME, 0)?;
             let mut rest = candidates.as_slice();
             while !rest.is_empty() {
-                for spans in self.copy(&mut rest, write) {
+                for spans in self.copy(&mut rest, seen) {
                     budget.spend(NAME, spans.len())?;
                     table.put_trace(group_by_millisecond(spans).iter());
                 }

@@ -11,6 +11,7 @@ use super::{MemoryConfig, MemoryStats, NAME};
 use crate::model::{QueryRequest, SpanBatch, TraceId, group_by_millisecond, search};
 use crate::storage::index::names::sorted;
 use crate::storage::index::prepare::{Hashes, Prepared};
+use crate::storage::index::trace::Seen;
 use crate::storage::index::walk::{Candidate, Probe, Walk};
 use crate::storage::index::{Index, Limits};
 use crate::storage::{ErrorKind, PinnedTrace, QueryBudget, StorageError, StorageOptions};
@@ -61,9 +62,9 @@ impl Shared {
 
     pub(super) fn search(&self, request: &QueryRequest, budget: &QueryBudget) -> Result<Vec<SpanBatch>, StorageError> {
         let mut selection = search::Selection::new(request, self.options.strict_trace_id);
-        let write = self.index.read().writes();
+        let seen = self.index.read().seen();
         let probe = Probe::new(request, &self.hashes);
-        let mut walk = Walk::new(probe, request.start_ts_ms(), request.end_ts_ms, write);
+        let mut walk = Walk::new(probe, request.start_ts_ms(), request.end_ts_ms, seen);
         let mut wanted = request.limit.clamp(1, CANDIDATES_MAX);
         let mut candidates = Vec::new();
         while !walk.is_over() && !selection.is_full() {
@@ -72,7 +73,7 @@ impl Shared {
             walk.visit(&self.index.read(), &self.hashes, wanted, &mut candidates);
             let mut rest = candidates.as_slice();
             while !rest.is_empty() && !selection.is_full() {
-                let spans = self.copy(&mut rest, write);
+                let spans = self.copy(&mut rest, seen);
                 for spans in spans {
                     if !selection.is_full() {
                         budget.spend(NAME, spans.len())?;
@@ -86,7 +87,7 @@ impl Shared {
     }
 
     /// Copies the spans of the first few candidates, in one visit.
-    pub(super) fn copy(&self, candidates: &mut &[Candidate], write: u64) -> Vec<SpanBatch> {
+    pub(super) fn copy(&self, candidates: &mut &[Candidate], seen: Seen) -> Vec<SpanBatch> {
         let index = self.index.read();
         let mut copies = Vec::new();
         let mut spans = 0;
@@ -94,8 +95,8 @@ impl Shared {
             *candidates = rest;
             let trace = &index.traces[candidate.at as usize];
             // What was evicted meanwhile is gone.
-            if trace.low == candidate.low && !trace.is_free() && trace.first_write <= write {
-                copies.push(index.copy(trace, write));
+            if trace.low == candidate.low && !trace.is_free() && trace.is_seen(seen) {
+                copies.push(index.copy(trace, seen));
                 spans += trace.slots().len();
             }
             if spans >= VISIT_SPANS {
@@ -116,13 +117,13 @@ impl Shared {
         let asked: HashSet<TraceId> = ids.iter().copied().collect();
         let mut seen = HashSet::new();
         let lows = ids.iter().map(|id| id.low()).filter(|low| seen.insert(*low));
-        let write = self.index.read().writes();
+        let seen = self.index.read().seen();
         let mut traces = Vec::new();
         for low in lows {
             let spans = {
                 let index = self.index.read();
                 let trace = index.find(low, self.hashes.low(low)).map(|at| &index.traces[at as usize]);
-                trace.map(|trace| index.copy(trace, write)).unwrap_or_default()
+                trace.map(|trace| index.copy(trace, seen)).unwrap_or_default()
             };
             budget.spend(NAME, spans.len())?;
             let spans = self.pins.lock().fold(low, group_by_millisecond(spans));
@@ -142,7 +143,7 @@ impl Shared {
         let spans = {
             let index = self.index.read();
             let trace = index.find(id.low(), self.hashes.low(id.low())).map(|at| &index.traces[at as usize]);
-            trace.map(|trace| index.copy(trace, index.writes())).unwrap_or_default()
+            trace.map(|trace| index.copy(trace, index.seen())).unwrap_or_default()
         };
         let mut pins = self.pins.lock();
         // With the copy there is, if any: part of the trace may be gone.

@@ -40,9 +40,15 @@ pub struct SqliteConfig {
     pub read_connections: u32,
     /// Longest wait for a read connection, or for a lock that another process holds.
     pub busy_timeout: Duration,
-    /// Longest time a query may hold its snapshot, whatever its own deadline says: an old snapshot keeps the write-ahead
-    /// log from being emptied.
-    pub snapshot_max: Duration,
+    /// Spans kept in memory beside the file until about half of them are sealed into a block; writers wait at four times as
+    /// many. Also what a start has to read.
+    pub recent_spans_max: usize,
+    /// The same in bytes.
+    pub recent_bytes_max: usize,
+    /// Spans are sealed after this time however few they are.
+    pub recent_age_max: Duration,
+    /// Bytes of decoded blocks kept for queries.
+    pub block_cache_bytes: usize,
     /// The write-ahead log is moved into the database when it reaches this many bytes.
     pub wal_checkpoint_bytes: u64,
 }
@@ -60,7 +66,10 @@ impl Default for SqliteConfig {
             read_cache_bytes: 4 << 20,
             read_connections: 4,
             busy_timeout: Duration::from_secs(5),
-            snapshot_max: Duration::from_secs(30),
+            recent_spans_max: 1 << 17,
+            recent_bytes_max: 64 << 20,
+            recent_age_max: Duration::from_secs(3600),
+            block_cache_bytes: 64 << 20,
             wal_checkpoint_bytes: 16 << 20,
         }
     }

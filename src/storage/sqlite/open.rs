@@ -12,7 +12,8 @@ use super::config::{SqliteConfig, Synchronous};
 use super::error::{NAME, corrupt, is_busy, is_not_a_database, storage_error, unavailable};
 use crate::storage::{ErrorKind, StorageError};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+/// Schema of this binary.
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 /// 'zipk', as the first migration sets it.
 const APPLICATION_ID: i64 = 0x7a69_706b;
 const OPERATION: &str = "open";

@@ -1,4 +1,4 @@
-//! The spans of one trace as one value: version, checksum, records.
+//! The spans of one write as one value: version, checksum, records. The first layout kept those of one trace like this.
 //!
 //! ```text
 //! version u8 (1) · crc32 of the rest u32 · {var length, record}…
@@ -9,9 +9,9 @@ use crate::model::SpanBatch;
 const VERSION: u8 = 1;
 const HEAD: usize = 5;
 
-/// Why a stored value is no fragment.
+/// Why a stored value is no row of spans.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum FragmentError {
+pub(super) enum RowError {
     #[error("has {0} bytes, fewer than its head")]
     Short(usize),
     #[error("has version {0}, this binary reads {VERSION}")]
@@ -22,7 +22,7 @@ pub(super) enum FragmentError {
     Torn,
 }
 
-/// Puts the records of one trace together.
+/// Puts records together.
 pub(super) fn encode<'a>(records: impl Iterator<Item = &'a [u8]> + Clone) -> Vec<u8> {
     let bytes: usize = records.clone().map(|record| record.len() + 3).sum();
     let mut value = Vec::with_capacity(HEAD + bytes);
@@ -37,20 +37,20 @@ pub(super) fn encode<'a>(records: impl Iterator<Item = &'a [u8]> + Clone) -> Vec
 }
 
 /// Appends the records of a stored value to `batch`, and tells how many there were.
-pub(super) fn decode(value: &[u8], batch: &mut SpanBatch) -> Result<usize, FragmentError> {
+pub(super) fn decode(value: &[u8], batch: &mut SpanBatch) -> Result<usize, RowError> {
     let Some((&[version, c0, c1, c2, c3], mut rest)) = value.split_first_chunk::<HEAD>() else {
-        return Err(FragmentError::Short(value.len()));
+        return Err(RowError::Short(value.len()));
     };
     if version != VERSION {
-        return Err(FragmentError::Version(version));
+        return Err(RowError::Version(version));
     }
     if crc32fast::hash(rest) != u32::from_le_bytes([c0, c1, c2, c3]) {
-        return Err(FragmentError::Checksum);
+        return Err(RowError::Checksum);
     }
     let mut count = 0;
     while !rest.is_empty() {
-        let (record, after) = take_record(rest).ok_or(FragmentError::Torn)?;
-        batch.push_stored(record).map_err(|_| FragmentError::Torn)?;
+        let (record, after) = take_record(rest).ok_or(RowError::Torn)?;
+        batch.push_stored(record).map_err(|_| RowError::Torn)?;
         rest = after;
         count += 1;
     }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fragment_gives_back_its_records() {
+    fn a_row_gives_back_its_records() {
         let spans = batch();
         let mut read = SpanBatch::new();
         assert_eq!(decode(&encode(spans.records()), &mut read), Ok(3));

@@ -1,205 +1,280 @@
 //! Traces that match, newest first, without reading more than the answer needs.
 //!
-//! Zipkin orders traces by their newest span inside the window, whatever service it belongs to, and asks of the asked service
-//! only that the trace has it somewhere. So two lists are walked from the window's end backwards:
-//!
-//! * *postings* of the service (of all fragments, when no service is asked), which carry the newest time of one fragment.
-//!   All fragments of an ordinary trace lie within [`EXTENT_MAX_MS`] of each other and are no longer than that, so a trace that
-//!   is not met down to a posting at `t` has no span after `t + EXTENT_MAX_MS`;
-//! * *wide traces*, for which that is not true, with the newest time of the whole trace.
-//!
-//! What is met becomes a candidate with the newest time its trace can have inside the window. A candidate whose time is later
-//! than anything still unmet can have is next: it is loaded, tested and goes into the answer, until that is full.
+//! There are three sources, each of which can tell the newest time it may still show: traces in memory, which come newest first;
+//! blocks, which are looked at as a whole when nothing found so far is newer than their newest span; and *split* traces, whose
+//! spans lie in several places, which are put together before they are tested. What is newest is next: it is loaded, tested and
+//! goes into the answer, until that is full.
 
-use std::collections::{BinaryHeap, HashSet};
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, VecDeque};
 
-use sqlx::Row;
-
-use super::error::during;
-use super::rows::service_number;
-use super::snapshot::{Snapshot, newest_key_ms};
-use super::writer::EXTENT_MAX_MS;
+use super::block::{ChunkTest, TraceEntry, Wanted, key_term, tag_term};
+use super::error::NAME;
+use super::live::{BlockRef, Live, View};
+use super::read::{Reader, in_memory, unless_damaged};
 use crate::model::search::Selection;
-use crate::model::{QueryRequest, SpanBatch};
-use crate::storage::StorageError;
+use crate::model::{QueryRequest, SpanBatch, arrival_order, group_by_millisecond};
+use crate::storage::index::walk::{Candidate, Probe, Walk};
+use crate::storage::{QueryBudget, StorageError};
 
-/// Index rows of the first step, and of the largest.
-const STEP_ROWS: (i64, i64) = (64, 2_048);
-/// Traces loaded at once, at most.
-const LOAD_TRACES_MAX: usize = 256;
+/// Candidates in memory asked for at once, at most.
+const CANDIDATES_MAX: usize = 1_024;
 
-/// A trace that may belong into the answer.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Candidate {
-    /// Newest key inside the window; until the spans are loaded only an upper bound when the trace goes beyond it.
+/// Where a candidate's spans are.
+#[derive(Debug)]
+enum Place {
+    Block(i64, TraceEntry),
+    /// In several places.
+    Split,
+    Loaded(SpanBatch),
+}
+
+#[derive(Debug)]
+struct Found {
+    /// Newest key inside the window; an upper bound until the spans are loaded, where the trace goes beyond it.
     newest_ms: i64,
-    /// Ties: the higher low half first.
     low: u64,
+    place: Place,
 }
 
-/// One of the two lists.
-struct Walk {
-    sql: &'static str,
-    service: i64,
-    /// What was read last.
-    cursor: (i64, i64),
-    /// Where the list ends.
-    floor_ms: i64,
-    /// How much later than the cursor an unmet trace can be.
-    slack_ms: i64,
-    step_rows: i64,
-    is_exhausted: bool,
+impl Found {
+    fn key(&self) -> (i64, u64) {
+        (self.newest_ms, self.low)
+    }
 }
 
-const POSTINGS: &str = "SELECT p.max_ms, p.trace_low, (SELECT max(f.max_ms) FROM fragment AS f WHERE f.trace_low = p.trace_low) \
-    FROM posting AS p WHERE p.service = ?1 AND (p.max_ms, p.trace_low) < (?2, ?3) AND p.max_ms >= ?4 AND ?5 = ?5 \
-    ORDER BY p.max_ms DESC, p.trace_low DESC LIMIT ?6";
-const FRAGMENTS: &str = "SELECT n.max_ms, n.trace_low, (SELECT max(f.max_ms) FROM fragment AS f WHERE f.trace_low = n.trace_low) \
-    FROM fragment AS n INDEXED BY fragment_time WHERE ?1 = ?1 AND (n.max_ms, n.trace_low) < (?2, ?3) AND n.max_ms >= ?4 AND ?5 = ?5 \
-    ORDER BY n.max_ms DESC, n.trace_low DESC LIMIT ?6";
-const WIDE: &str = "SELECT max_ms, trace_low, max_ms FROM wide_trace INDEXED BY wide_trace_time \
-    WHERE ?1 = ?1 AND (max_ms, trace_low) < (?2, ?3) AND max_ms >= ?4 AND min_ms <= ?5 \
-    ORDER BY max_ms DESC, trace_low DESC LIMIT ?6";
-
-impl Walk {
-    fn postings(request: &QueryRequest) -> Self {
-        let service = request.service_name.as_deref().map(service_number);
-        Self {
-            sql: if service.is_some() { POSTINGS } else { FRAGMENTS },
-            service: service.unwrap_or_default(),
-            cursor: (request.end_ts_ms.saturating_add(2 * EXTENT_MAX_MS), i64::MAX),
-            floor_ms: request.start_ts_ms().saturating_sub(EXTENT_MAX_MS).max(0),
-            slack_ms: EXTENT_MAX_MS,
-            step_rows: STEP_ROWS.0,
-            is_exhausted: false,
-        }
+impl PartialEq for Found {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
     }
+}
 
-    fn wide(request: &QueryRequest) -> Self {
-        Self {
-            sql: WIDE,
-            service: 0,
-            cursor: (i64::MAX, i64::MAX),
-            floor_ms: request.start_ts_ms().max(0),
-            slack_ms: 0,
-            step_rows: STEP_ROWS.0,
-            is_exhausted: false,
-        }
+impl Eq for Found {}
+
+impl PartialOrd for Found {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
+}
 
-    /// The newest key that a trace which this list has not shown yet can have.
-    fn bound_ms(&self) -> i64 {
-        if self.is_exhausted { i64::MIN } else { self.cursor.0.saturating_add(self.slack_ms) }
-    }
-
-    /// Reads on; gives (low half, newest time) of what is met.
-    async fn step(&mut self, snapshot: &mut Snapshot, end_ms: i64) -> Result<Vec<(u64, i64)>, StorageError> {
-        snapshot.spend(0)?;
-        let rows = sqlx::query(self.sql)
-            .bind(self.service)
-            .bind(self.cursor.0)
-            .bind(self.cursor.1)
-            .bind(self.floor_ms)
-            .bind(end_ms)
-            .bind(self.step_rows)
-            .fetch_all(snapshot.connection())
-            .await
-            .map_err(during("search"))?;
-        self.is_exhausted = (rows.len() as i64) < self.step_rows;
-        self.step_rows = (self.step_rows * 2).min(STEP_ROWS.1);
-        let mut met = Vec::with_capacity(rows.len());
-        for row in rows {
-            let read = |index: usize| row.try_get::<i64, _>(index).map_err(during("search"));
-            self.cursor = (read(0)?, read(1)?);
-            // Retention may have taken the fragments and not yet what points to them.
-            let newest_ms: Option<i64> = row.try_get(2).map_err(during("search"))?;
-            met.extend(newest_ms.map(|newest_ms| (self.cursor.1 as u64, newest_ms)));
-        }
-        Ok(met)
+impl Ord for Found {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
     }
 }
 
 /// A search under way.
 pub(super) struct Search<'q> {
+    live: &'q Live,
+    reader: &'q Reader,
+    view: &'q View,
     request: &'q QueryRequest,
-    selection: Selection<'q>,
-    walks: [Walk; 2],
-    met: HashSet<u64>,
-    candidates: BinaryHeap<Candidate>,
-    /// Loaded before their turn came.
-    loaded: std::collections::HashMap<u64, SpanBatch>,
-    load_traces: usize,
+    budget: &'q QueryBudget,
+    wanted: Wanted,
+    terms: Vec<u64>,
+    walk: Walk<'q>,
+    walked: VecDeque<Candidate>,
+    /// Blocks not looked at, the newest last.
+    blocks: Vec<&'q BlockRef>,
+    found: BinaryHeap<Found>,
+    step: usize,
 }
 
 impl<'q> Search<'q> {
-    pub(super) fn new(request: &'q QueryRequest, strict_trace_id: bool) -> Self {
+    pub(super) fn new(
+        live: &'q Live,
+        reader: &'q Reader,
+        view: &'q View,
+        request: &'q QueryRequest,
+        budget: &'q QueryBudget,
+    ) -> Self {
+        let (start_ms, end_ms) = (request.start_ts_ms(), request.end_ts_ms);
+        let in_window = |known: &&BlockRef| {
+            let figures = known.block.figures;
+            start_ms <= figures.max_ms && figures.min_ms <= end_ms
+        };
+        let mut blocks: Vec<&BlockRef> = view.blocks.iter().filter(in_window).collect();
+        blocks.sort_by_key(|known| known.block.figures.max_ms);
+        let wanted = Wanted::new(
+            request.service_name.as_deref(),
+            request.span_name.as_deref(),
+            request.remote_service_name.as_deref(),
+            request.min_duration_us.unwrap_or(0).max(0) as u64,
+        );
+        let term =
+            |(key, value): &(String, String)| if value.is_empty() { key_term(key) } else { tag_term(key, value) };
         Self {
+            live,
+            reader,
+            view,
             request,
-            selection: Selection::new(request, strict_trace_id),
-            walks: [Walk::postings(request), Walk::wide(request)],
-            met: HashSet::new(),
-            candidates: BinaryHeap::new(),
-            loaded: std::collections::HashMap::new(),
-            load_traces: request.limit.clamp(1, LOAD_TRACES_MAX),
+            budget,
+            wanted,
+            terms: request.annotation_query.iter().map(term).collect(),
+            walk: Walk::new(Probe::new(request, &live.hashes), start_ms, end_ms, view.seen),
+            walked: VecDeque::new(),
+            blocks,
+            found: BinaryHeap::new(),
+            step: request.limit.clamp(1, CANDIDATES_MAX),
         }
     }
 
-    pub(super) async fn run(mut self, snapshot: &mut Snapshot) -> Result<Vec<SpanBatch>, StorageError> {
-        while !self.selection.is_full() {
-            let bound_ms = self.walks.iter().map(Walk::bound_ms).max().unwrap_or(i64::MIN);
-            let is_next = self.candidates.peek().is_some_and(|top| top.newest_ms > bound_ms);
-            if is_next {
-                self.take(bound_ms, snapshot).await?;
-            } else if self.walks.iter().all(|walk| walk.is_exhausted) {
+    pub(super) fn run(mut self) -> Result<Vec<SpanBatch>, StorageError> {
+        let mut selection = Selection::new(self.request, self.live.options.strict_trace_id);
+        self.budget.spend(NAME, 0)?;
+        self.find_split()?;
+        while !selection.is_full() {
+            self.walk_on()?;
+            let walked = self.walked.front().map(|candidate| (candidate.time_ms, candidate.low));
+            let found = self.found.peek().map(Found::key);
+            let best = walked.max(found);
+            let block_ms = self.blocks.last().map(|known| known.block.figures.max_ms.min(self.request.end_ts_ms));
+            // A block may hold a trace of the very same millisecond with a higher id.
+            if block_ms.is_some_and(|block_ms| best.is_none_or(|(best_ms, _)| best_ms <= block_ms)) {
+                if let Some(known) = self.blocks.pop() {
+                    unless_damaged(self.look_at(known))?;
+                }
+            } else if best.is_none() {
                 break;
+            } else if walked == best {
+                self.offer_walked(&mut selection)?;
             } else {
-                self.walk_on(snapshot).await?;
+                unless_damaged(self.offer_found(&mut selection))?;
             }
         }
-        Ok(self.selection.into_traces())
+        Ok(selection.into_traces())
     }
 
-    /// A step of the list that can still show the latest trace.
-    async fn walk_on(&mut self, snapshot: &mut Snapshot) -> Result<(), StorageError> {
-        let walk = usize::from(self.walks[1].bound_ms() > self.walks[0].bound_ms());
-        let met = self.walks[walk].step(snapshot, self.request.end_ts_ms).await?;
-        for (low, trace_newest_ms) in met {
-            let newest_ms = trace_newest_ms.min(self.request.end_ts_ms);
-            if newest_ms >= self.request.start_ts_ms() && self.met.insert(low) {
-                self.candidates.push(Candidate { newest_ms, low });
-            }
-        }
-        Ok(())
-    }
-
-    /// Loads and offers candidates that nothing unmet can come before.
-    async fn take(&mut self, bound_ms: i64, snapshot: &mut Snapshot) -> Result<(), StorageError> {
-        let mut group = Vec::new();
-        while group.len() < self.load_traces && self.candidates.peek().is_some_and(|top| top.newest_ms > bound_ms) {
-            group.extend(self.candidates.pop());
-        }
-        let missing: Vec<u64> =
-            group.iter().map(|candidate| candidate.low).filter(|low| !self.loaded.contains_key(low)).collect();
-        if !missing.is_empty() {
-            self.loaded.extend(snapshot.load(&missing).await?);
-            self.load_traces = (self.load_traces * 2).min(LOAD_TRACES_MAX);
-        }
+    /// Split traces with a span that may be inside the window.
+    fn find_split(&mut self) -> Result<(), StorageError> {
         let (start_ms, end_ms) = (self.request.start_ts_ms(), self.request.end_ts_ms);
-        let mut was_exact = true;
-        for candidate in group {
-            // Spans that go beyond the window hide where the trace stands inside it: it waits for its turn again.
-            let newest_ms = self.loaded.get(&candidate.low).and_then(|spans| newest_key_ms(spans, start_ms, end_ms));
-            let Some(newest_ms) = newest_ms else {
-                self.loaded.remove(&candidate.low);
-                continue;
-            };
-            was_exact &= newest_ms == candidate.newest_ms;
-            if !was_exact {
-                self.candidates.push(Candidate { newest_ms, low: candidate.low });
-            } else if let Some(spans) = self.loaded.remove(&candidate.low) {
-                self.selection.offer(spans);
+        for (turn, low) in self.view.split.iter().enumerate() {
+            if turn % CANDIDATES_MAX == 0 {
+                self.budget.spend(NAME, 0)?;
+            }
+            let (mut min_ms, mut max_ms) = (i64::MAX, i64::MIN);
+            {
+                let index = self.live.index.read();
+                let found = index.find_seen(*low, self.live.hashes.low(*low), self.view.seen);
+                if let Some(trace) = found.map(|at| &index.traces[at as usize]) {
+                    (min_ms, max_ms) = (trace.min_ms, trace.max_ms);
+                }
+            }
+            for known in self.view.blocks.iter() {
+                if let Some(entry) = unless_damaged(self.reader.entry(known, *low))? {
+                    (min_ms, max_ms) = (min_ms.min(entry.min_ms), max_ms.max(entry.max_ms));
+                }
+            }
+            if min_ms <= end_ms && start_ms <= max_ms {
+                self.found.push(Found { newest_ms: max_ms.min(end_ms), low: *low, place: Place::Split });
             }
         }
         Ok(())
     }
+
+    /// Makes sure that the next trace in memory is known.
+    fn walk_on(&mut self) -> Result<(), StorageError> {
+        while self.walked.is_empty() && !self.walk.is_over() {
+            self.budget.spend(NAME, 0)?;
+            let mut candidates = Vec::new();
+            self.walk.visit(&self.live.index.read(), &self.live.hashes, self.step, &mut candidates);
+            self.step = (self.step * 2).min(CANDIDATES_MAX);
+            let is_whole = |candidate: &Candidate| !self.view.split.contains(&candidate.low);
+            self.walked.extend(candidates.into_iter().filter(is_whole));
+        }
+        Ok(())
+    }
+
+    fn offer_walked(&mut self, selection: &mut Selection<'_>) -> Result<(), StorageError> {
+        let Some(candidate) = self.walked.pop_front() else { return Ok(()) };
+        let spans = in_memory(self.live, self.view, candidate.low);
+        self.budget.spend(NAME, spans.len())?;
+        selection.offer(group_by_millisecond(spans));
+        Ok(())
+    }
+
+    fn offer_found(&mut self, selection: &mut Selection<'_>) -> Result<(), StorageError> {
+        let Some(Found { newest_ms, low, place }) = self.found.pop() else { return Ok(()) };
+        let spans = match place {
+            Place::Loaded(spans) => {
+                selection.offer(spans);
+                return Ok(());
+            }
+            Place::Split => self.reader.trace(self.live, self.view, low)?,
+            Place::Block(block, entry) => {
+                let mut spans = SpanBatch::new();
+                self.reader.copy(block, &entry, &mut spans)?;
+                arrival_order(spans)
+            }
+        };
+        self.budget.spend(NAME, spans.len())?;
+        let (start_ms, end_ms) = (self.request.start_ts_ms(), self.request.end_ts_ms);
+        match newest_key_ms(&spans, start_ms, end_ms) {
+            Some(exact_ms) if exact_ms == newest_ms => selection.offer(spans),
+            // Spans beyond the window hid where it stands inside: it waits for its turn again.
+            Some(newest_ms) => self.found.push(Found { newest_ms, low, place: Place::Loaded(spans) }),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Puts what may match of a block among the found.
+    fn look_at(&mut self, known: &BlockRef) -> Result<(), StorageError> {
+        self.budget.spend(NAME, 0)?;
+        if !known.block.outline.may_match(&self.wanted) {
+            return Ok(());
+        }
+        let id = known.block.id;
+        if !self.terms.is_empty() {
+            let filter = self.reader.terms(id)?;
+            if !self.terms.iter().all(|term| filter.may_contain(*term)) {
+                return Ok(());
+            }
+        }
+        let traces = self.reader.traces(id)?;
+        let has_conditions = has_conditions(self.request);
+        for chunk in traces.entries.chunk_by(|left, right| left.chunk == right.chunk) {
+            if !has_conditions {
+                chunk.iter().for_each(|entry| self.find(known, entry));
+            } else if chunk.iter().any(|entry| self.is_in_window(entry)) {
+                self.budget.spend(NAME, 0)?;
+                let Some(find) = unless_damaged(self.reader.find(id, chunk[0].chunk).map(Some))? else { continue };
+                let Some(test) = ChunkTest::new(&find, self.request) else { continue };
+                for entry in chunk {
+                    if self.is_in_window(entry) && test.lets_pass(&find, entry.place as usize) {
+                        self.find(known, entry);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_in_window(&self, entry: &TraceEntry) -> bool {
+        let (start_ms, end_ms) = (self.request.start_ts_ms(), self.request.end_ts_ms);
+        let window = start_ms.saturating_mul(1000)..=end_ms.saturating_mul(1000);
+        entry.start_us >= 0 && window.contains(&entry.start_us)
+    }
+
+    fn find(&mut self, known: &BlockRef, entry: &TraceEntry) {
+        let low = entry.low;
+        if self.is_in_window(entry) && !known.dead.contains(&low) && !self.view.split.contains(&low) {
+            let newest_ms = entry.max_ms.min(self.request.end_ts_ms);
+            self.found.push(Found { newest_ms, low, place: Place::Block(known.block.id, *entry) });
+        }
+    }
+}
+
+fn has_conditions(request: &QueryRequest) -> bool {
+    request.service_name.is_some()
+        || request.span_name.is_some()
+        || request.remote_service_name.is_some()
+        || !request.annotation_query.is_empty()
+        || request.min_duration_us.is_some()
+        || request.max_duration_us.is_some()
+}
+
+/// Newest key (millisecond of a span, 0 without timestamp) of a trace inside a window.
+pub(super) fn newest_key_ms(spans: &SpanBatch, start_ms: i64, end_ms: i64) -> Option<i64> {
+    spans.iter().map(|span| span.timestamp_ms()).filter(|ms| (start_ms..=end_ms).contains(ms)).max()
 }

@@ -6,4 +6,5 @@ mod opening;
 mod recovery;
 mod retention;
 mod support;
+mod upgrade;
 mod writing;

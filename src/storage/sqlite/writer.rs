@@ -1,80 +1,65 @@
 //! The one connection that writes.
 
-use std::sync::Arc;
-
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
+use super::block::BuiltBlock;
 use super::error::during;
-use super::insert::Insert;
-use super::log::Log;
-use super::names::{NameCache, NameCounts, REFRESH_MS};
-use super::rows::Rows;
-use crate::storage::{SourcePosition, StorageError, StorageOptions};
-use crate::telemetry::Clock;
+use super::live::Block;
+use super::wal::Wal;
+use crate::storage::{SourcePosition, StorageError};
 
-/// How often the time of arrival is noted.
-const ARRIVAL_STEP_MS: i64 = 60_000;
-/// A trace whose fragments lie further apart is not found by postings alone; see `search`.
-pub(super) const EXTENT_MAX_MS: i64 = 2_000;
+/// Bytes of chunks written in one transaction: what a write may have to wait for.
+const CHUNK_BYTES_PER_TURN: usize = 512 << 10;
+/// Chunks of a block, at most.
+pub(super) const CHUNKS_MAX: i64 = 1 << 16;
+/// Kinds of views, at most.
+pub(super) const KINDS_MAX: i64 = 1 << 8;
+
+/// Kinds of views.
+pub(super) mod kind {
+    pub(in super::super) const TRACES: u8 = 1;
+    pub(in super::super) const NAMES: u8 = 2;
+    pub(in super::super) const TERMS: u8 = 3;
+    pub(in super::super) const RED: u8 = 4;
+}
 
 /// Why nothing of a transaction was stored.
 #[derive(Debug)]
 pub(super) enum WriteFailure {
     /// These positions (by index) are behind the stored ones.
     Stale(Vec<usize>),
-    /// Names were removed since the rows were worked out: work them out again.
-    Outdated,
     Engine(StorageError),
 }
 
-/// The writer's connection and what it knows of the tables. Used by one task at a time.
+/// What a commit brings into the tables beside spans.
+#[derive(Debug, Default)]
+pub(super) struct Commit<'a> {
+    pub(super) block: Option<(&'a Block, &'a BuiltBlock)>,
+    /// Rows of `recent` that go, except the damaged ones.
+    pub(super) sealed_to: Option<i64>,
+    pub(super) damaged_rows: &'a [i64],
+    /// Blocks that go. Their chunks and views are removed later, when nobody reads them.
+    pub(super) removed: &'a [i64],
+    /// Traces that a block loses.
+    pub(super) taken: &'a [(i64, u64)],
+}
+
+/// The writer's connection. Used by one task at a time.
 #[derive(Debug)]
 pub(super) struct Writer {
     connection: SqliteConnection,
     connect: SqliteConnectOptions,
-    options: StorageOptions,
-    names: Arc<NameCache>,
-    clock: Arc<dyn Clock>,
-    log: Log,
-    counts: NameCounts,
-    next_id: i64,
-    /// Last note in `arrival`: number of the next fragment then, and when.
-    arrival_noted: (i64, i64),
-    names_renewed_ms: i64,
-    insert_fragment: Insert,
-    insert_posting: Insert,
-    /// A transaction failed: what is in memory may differ from the tables.
+    wal: Wal,
+    /// Number of the next row of `recent`.
+    pub(super) next_row: i64,
+    /// A transaction failed: the connection may be gone.
     stale: bool,
 }
 
 impl Writer {
-    pub(super) async fn new(
-        mut connection: SqliteConnection,
-        connect: SqliteConnectOptions,
-        options: StorageOptions,
-        names: Arc<NameCache>,
-        clock: Arc<dyn Clock>,
-        log: Log,
-    ) -> Result<Self, sqlx::Error> {
-        let counts = NameCounts::load(&mut connection, &options).await?;
-        let next_id = next_id(&mut connection).await?;
-        let names_renewed_ms = clock.now_ms();
-        Ok(Self {
-            connection,
-            connect,
-            options,
-            names,
-            clock,
-            log,
-            counts,
-            next_id,
-            arrival_noted: (0, i64::MIN),
-            names_renewed_ms,
-            insert_fragment: Insert::new("INSERT INTO fragment (id, trace_low, max_ms, extent_ms, spans) VALUES", 5),
-            insert_posting: Insert::new("INSERT OR IGNORE INTO posting (service, max_ms, trace_low) VALUES", 3),
-            stale: false,
-        })
+    pub(super) fn new(connection: SqliteConnection, connect: SqliteConnectOptions, wal: Wal, next_row: i64) -> Self {
+        Self { connection, connect, wal, next_row, stale: false }
     }
 
     pub(super) fn connection(&mut self) -> &mut SqliteConnection {
@@ -88,105 +73,212 @@ impl Writer {
     /// Writes and commits something harmless, to learn whether the engine can.
     pub(super) async fn try_write(&mut self) -> Result<(), sqlx::Error> {
         self.refresh().await?;
-        self.write_arrival(self.clock.now_ms()).await
-    }
-
-    /// Notes that everything so far had arrived by now, unless that was done not long ago.
-    pub(super) async fn note_arrival(&mut self) -> Result<(), sqlx::Error> {
-        self.refresh().await?;
-        let now_ms = self.clock.now_ms();
-        let (noted_id, noted_ms) = self.arrival_noted;
-        if noted_id != self.next_id && now_ms.saturating_sub(noted_ms) >= ARRIVAL_STEP_MS {
-            self.write_arrival(now_ms).await?;
+        self.execute("BEGIN IMMEDIATE").await?;
+        let written = async {
+            sqlx::query("INSERT INTO recent (id, arrived_ms, spans) VALUES (?1, 0, zeroblob(8192))")
+                .bind(self.next_row)
+                .execute(&mut self.connection)
+                .await?;
+            sqlx::query("DELETE FROM recent WHERE id = ?1").bind(self.next_row).execute(&mut self.connection).await?;
+            self.execute("COMMIT").await
+        };
+        let written = written.await;
+        if written.is_err() {
+            self.undo().await;
         }
-        Ok(())
+        written
     }
 
-    async fn write_arrival(&mut self, now_ms: i64) -> Result<(), sqlx::Error> {
-        // The earliest time says most.
-        sqlx::query(
-            "INSERT INTO arrival (first_id, arrived_ms) VALUES (?1, ?2) \
-             ON CONFLICT (first_id) DO UPDATE SET arrived_ms = min(arrived_ms, excluded.arrived_ms)",
-        )
-        .bind(self.next_id)
-        .bind(now_ms)
-        .execute(&mut self.connection)
-        .await?;
-        self.arrival_noted = (self.next_id, now_ms);
-        Ok(())
-    }
-
-    /// Stores rows and positions in one transaction. `Ok` when the commit is as durable as the engine was told.
-    pub(super) async fn store(&mut self, rows: Rows, positions: &[SourcePosition]) -> Result<(), WriteFailure> {
+    /// Stores a row of spans (none: nothing but positions) and positions in one transaction. Gives the row's number. `Ok` when
+    /// the commit is as durable as the engine was told.
+    pub(super) async fn store(
+        &mut self,
+        spans: &[u8],
+        arrived_ms: i64,
+        positions: &[SourcePosition],
+    ) -> Result<i64, WriteFailure> {
         self.refresh().await.map_err(|error| WriteFailure::Engine(during("write")(error)))?;
-        if self.names.is_outdated(&rows.names) {
-            return Err(WriteFailure::Outdated);
-        }
-        let result = self.transaction(rows, positions).await;
-        if result.is_err() {
-            self.stale = true;
-            // There may be no transaction any more: the engine ends some by itself.
-            let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
-        } else {
-            self.log.bound(&mut self.connection).await;
+        let result = self.transaction(spans, arrived_ms, positions).await;
+        match result {
+            Ok(row) => {
+                self.next_row = row + 1;
+                self.wal.bound(&mut self.connection).await;
+            }
+            Err(_) => self.undo().await,
         }
         result
     }
 
-    async fn transaction(&mut self, rows: Rows, positions: &[SourcePosition]) -> Result<(), WriteFailure> {
+    async fn transaction(
+        &mut self,
+        spans: &[u8],
+        arrived_ms: i64,
+        positions: &[SourcePosition],
+    ) -> Result<i64, WriteFailure> {
         let engine = |error| WriteFailure::Engine(during("write")(error));
+        let row = self.next_row;
         self.execute("BEGIN IMMEDIATE").await.map_err(engine)?;
         let stale = self.move_positions(positions).await.map_err(engine)?;
         if !stale.is_empty() {
             return Err(WriteFailure::Stale(stale));
         }
-        let first_id = self.next_id;
-        let names = self.insert(rows).await.map_err(engine)?;
-        match self.execute("COMMIT").await {
-            Ok(()) => {}
-            Err(error) => {
-                // The outcome is unknown: only the tables can tell.
-                let _ = self.execute("ROLLBACK").await;
-                let stored = self.is_stored(first_id, positions).await.unwrap_or(false);
-                if !stored {
-                    return Err(engine(error));
-                }
-                tracing::warn!(%error, "a commit that reported an error was stored all the same");
-            }
+        if !spans.is_empty() {
+            sqlx::query("INSERT INTO recent (id, arrived_ms, spans) VALUES (?1, ?2, ?3)")
+                .bind(row)
+                .bind(arrived_ms)
+                .bind(spans)
+                .execute(&mut self.connection)
+                .await
+                .map_err(engine)?;
         }
-        self.names.learn(&names);
+        if let Err(error) = self.execute("COMMIT").await {
+            // The outcome is unknown: only the tables can tell.
+            let _ = self.execute("ROLLBACK").await;
+            if !self.is_stored(row, positions).await.unwrap_or(false) {
+                return Err(engine(error));
+            }
+            tracing::warn!(%error, "a commit that reported an error was stored all the same");
+        }
+        Ok(row)
+    }
+
+    /// Stores chunks of a block that is not there yet, in turns with `between`.
+    pub(super) async fn store_chunks(
+        &mut self,
+        block: i64,
+        first: usize,
+        built: &BuiltBlock,
+    ) -> Result<usize, sqlx::Error> {
+        self.refresh().await?;
+        self.execute("BEGIN IMMEDIATE").await?;
+        let mut bytes = 0;
+        let mut next = first;
+        let written = async {
+            for chunk in &built.chunks[first..] {
+                if bytes >= CHUNK_BYTES_PER_TURN {
+                    break;
+                }
+                sqlx::query("INSERT INTO chunk (id, find, rest) VALUES (?1, ?2, ?3)")
+                    .bind(block * CHUNKS_MAX + next as i64)
+                    .bind(chunk.find.as_slice())
+                    .bind(chunk.rest.as_slice())
+                    .execute(&mut self.connection)
+                    .await?;
+                bytes += chunk.find.len() + chunk.rest.len();
+                next += 1;
+            }
+            self.execute("COMMIT").await
+        };
+        let written = written.await;
+        if written.is_err() {
+            self.undo().await;
+        }
+        self.wal.bound(&mut self.connection).await;
+        written.map(|()| next)
+    }
+
+    /// Changes the list of blocks in one transaction.
+    pub(super) async fn commit(&mut self, commit: &Commit<'_>) -> Result<(), sqlx::Error> {
+        self.refresh().await?;
+        self.execute("BEGIN IMMEDIATE").await?;
+        let written = async {
+            self.change_blocks(commit).await?;
+            self.execute("COMMIT").await
+        };
+        let written = written.await;
+        if written.is_err() {
+            self.undo().await;
+        }
+        self.wal.bound(&mut self.connection).await;
+        written
+    }
+
+    async fn change_blocks(&mut self, commit: &Commit<'_>) -> Result<(), sqlx::Error> {
+        let connection = &mut self.connection;
+        if let Some((block, built)) = commit.block {
+            let views = [
+                (kind::TRACES, &built.traces_value),
+                (kind::NAMES, &built.names_value),
+                (kind::TERMS, &built.terms_value),
+                (kind::RED, &built.red_value),
+            ];
+            for (kind, value) in views {
+                sqlx::query("INSERT INTO view (id, value) VALUES (?1, ?2)")
+                    .bind(block.id * KINDS_MAX + i64::from(kind))
+                    .bind(value.as_slice())
+                    .execute(&mut *connection)
+                    .await?;
+            }
+            sqlx::query(
+                "INSERT INTO block (id, sealed_to, covers_to, arrived_ms, min_ms, max_ms, spans, traces, chunks, bytes) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )
+            .bind(block.id)
+            .bind(block.sealed_to)
+            .bind(block.covers_to)
+            .bind(block.arrived_ms)
+            .bind(block.figures.min_ms)
+            .bind(block.figures.max_ms)
+            .bind(block.figures.spans as i64)
+            .bind(block.figures.traces as i64)
+            .bind(i64::from(block.chunks))
+            .bind(block.bytes as i64)
+            .execute(&mut *connection)
+            .await?;
+        }
+        for (block, low) in commit.taken {
+            sqlx::query("INSERT OR IGNORE INTO taken (block, trace_low) VALUES (?1, ?2)")
+                .bind(block)
+                .bind(*low as i64)
+                .execute(&mut *connection)
+                .await?;
+        }
+        for block in commit.removed {
+            sqlx::query("DELETE FROM block WHERE id = ?1").bind(block).execute(&mut *connection).await?;
+            sqlx::query("DELETE FROM taken WHERE block = ?1").bind(block).execute(&mut *connection).await?;
+        }
+        if let Some(sealed_to) = commit.sealed_to {
+            // A damaged row stays, for whoever can repair it.
+            let damaged = format!("{:?}", commit.damaged_rows);
+            sqlx::query("DELETE FROM recent WHERE id <= ?1 AND id NOT IN (SELECT value FROM json_each(?2))")
+                .bind(sealed_to)
+                .bind(damaged)
+                .execute(connection)
+                .await?;
+        }
         Ok(())
+    }
+
+    /// Runs a statement of housekeeping; its transaction is its own.
+    pub(super) async fn run(&mut self, sql: &'static str, value: i64) -> Result<u64, sqlx::Error> {
+        self.refresh().await?;
+        let done = sqlx::query(sql).bind(value).execute(&mut self.connection).await?;
+        self.wal.bound(&mut self.connection).await;
+        Ok(done.rows_affected())
     }
 
     async fn execute(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
         sqlx::query(statement).execute(&mut self.connection).await.map(|_| ())
     }
 
-    /// After a failure: a new connection if the old one is gone, and everything remembered read again.
+    async fn undo(&mut self) {
+        self.stale = true;
+        // There may be no transaction any more: the engine ends some by itself.
+        let _ = self.execute("ROLLBACK").await;
+    }
+
+    /// After a failure: a new connection if the old one is gone.
     async fn refresh(&mut self) -> Result<(), sqlx::Error> {
         if self.stale {
             if self.connection.ping().await.is_err() {
                 self.connection = self.connect.connect().await?;
             }
-            self.counts = NameCounts::load(&mut self.connection, &self.options).await?;
-            self.next_id = next_id(&mut self.connection).await?;
-            self.arrival_noted = (0, i64::MIN);
             self.stale = false;
-        }
-        if self.clock.now_ms() - self.names_renewed_ms > REFRESH_MS {
-            self.names_renewed_ms = self.clock.now_ms();
-            self.names.forget();
         }
         Ok(())
     }
 
-    /// Reads back what was remembered of names, after some were removed.
-    pub(super) fn names_removed(&mut self) {
-        self.stale = true;
-        self.names.forget_removed();
-    }
-
-    /// Moves each position whose stored value is where the batch begins; gives the others.
+    /// Compare-and-set of each position; gives the indexes of those that are behind.
     async fn move_positions(&mut self, positions: &[SourcePosition]) -> Result<Vec<usize>, sqlx::Error> {
         let mut stale = Vec::new();
         for (index, position) in positions.iter().enumerate() {
@@ -215,75 +307,19 @@ impl Writer {
         Ok(stale)
     }
 
-    async fn insert(&mut self, rows: Rows) -> Result<super::names::NewNames, sqlx::Error> {
-        let now_ms = self.clock.now_ms();
-        let Rows { fragments, postings, names } = rows;
-        let first_id = self.next_id;
-        if !fragments.is_empty() && now_ms.saturating_sub(self.arrival_noted.1) >= ARRIVAL_STEP_MS {
-            self.write_arrival(now_ms).await?;
-        }
-        self.next_id += fragments.len() as i64;
-        let numbered = (first_id..self.next_id).zip(fragments).collect::<Vec<_>>().into_iter();
-        self.insert_fragment
-            .execute(&mut self.connection, numbered, |query, (id, row)| {
-                query.bind(id).bind(row.trace_low).bind(row.max_ms).bind(row.extent_ms).bind(row.spans)
-            })
-            .await?;
-        self.insert_posting
-            .execute(&mut self.connection, postings.into_iter(), |query, row| {
-                query.bind(row.service).bind(row.max_ms).bind(row.trace_low)
-            })
-            .await?;
-        if self.next_id > first_id {
-            self.note_wide_traces(first_id).await?;
-        }
-        self.counts.write(&mut self.connection, &names, now_ms).await?;
-        Ok(names)
-    }
-
-    /// Notes the traces of fragments from `first_id` on that lie apart from, or have no time with, their others.
-    async fn note_wide_traces(&mut self, first_id: i64) -> Result<(), sqlx::Error> {
-        sqlx::query(
-            "INSERT INTO wide_trace (trace_low, min_ms, max_ms) \
-             SELECT trace_low, min(oldest_ms, own_oldest_ms), newest_ms FROM ( \
-               SELECT new.trace_low AS trace_low, new.max_ms - new.extent_ms AS own_oldest_ms, \
-                 (SELECT min(max_ms) FROM fragment AS f WHERE f.trace_low = new.trace_low) AS oldest_ms, \
-                 (SELECT max(max_ms) FROM fragment AS f WHERE f.trace_low = new.trace_low) AS newest_ms \
-               FROM fragment AS new WHERE new.id >= ?1) AS noted \
-             WHERE newest_ms - oldest_ms > ?2 OR newest_ms - own_oldest_ms > ?2 OR oldest_ms < 0 \
-                OR EXISTS (SELECT 1 FROM wide_trace AS w WHERE w.trace_low = noted.trace_low) \
-             ON CONFLICT (trace_low) DO UPDATE SET \
-               min_ms = min(min_ms, excluded.min_ms), max_ms = max(max_ms, excluded.max_ms)",
-        )
-        .bind(first_id)
-        .bind(EXTENT_MAX_MS)
-        .execute(&mut self.connection)
-        .await
-        .map(|_| ())
-    }
-
-    /// Whether a transaction that began with the fragment `first_id` is in the tables.
-    async fn is_stored(&mut self, first_id: i64, positions: &[SourcePosition]) -> Result<bool, sqlx::Error> {
+    /// Whether a transaction with that row is in the tables.
+    async fn is_stored(&mut self, row: i64, positions: &[SourcePosition]) -> Result<bool, sqlx::Error> {
         if let Some(position) = positions.last() {
             let stored =
                 position_of(&mut self.connection, &position.group, &position.topic, position.partition).await?;
             return Ok(stored.as_ref() == Some(position));
         }
-        let found: Option<i64> = sqlx::query_scalar("SELECT id FROM fragment WHERE id = ?1")
-            .bind(first_id)
+        let found: Option<i64> = sqlx::query_scalar("SELECT id FROM recent WHERE id = ?1")
+            .bind(row)
             .fetch_optional(&mut self.connection)
             .await?;
         Ok(found.is_some())
     }
-}
-
-async fn next_id(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    // Both tables: retention may have taken the newest fragments, and a number must not come back.
-    sqlx::query_scalar(
-        "SELECT max(coalesce((SELECT max(id) FROM fragment), 0), coalesce((SELECT max(first_id) FROM arrival), 0)) + 1",
-    )
-    .fetch_one(connection)
-    .await
 }
 
 /// The stored position of a source.

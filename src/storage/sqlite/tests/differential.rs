@@ -1,9 +1,11 @@
 //! Random spans and random questions: the answers are those of the memory store.
 
-use super::support::{HandClock, NOW_MS, Random, batch, config};
+use super::support::{HandClock, NOW_MS, Random, batch, sealing_often};
+use crate::model::red::RedRequest;
 use crate::model::{QueryRequest, SpanBatch, SpanBuilder, SpanId, SpanKind, TraceId};
 use crate::storage::{
-    Batch, MemoryConfig, MemoryStorage, QueryBudget, SpanConsumer, SpanStore, SqliteStorage, StorageOptions,
+    Batch, MemoryConfig, MemoryStorage, QueryBudget, SpanConsumer, SpanStore, SqliteStorage, StorageBackend,
+    StorageOptions,
 };
 
 const SERVICES: u64 = 5;
@@ -76,7 +78,7 @@ async fn pair(strict_trace_id: bool) -> Pair {
     let directory = tempfile::tempdir().unwrap();
     let options =
         StorageOptions { strict_trace_id, autocomplete_keys: vec!["env".to_owned()], ..StorageOptions::default() };
-    let sqlite = SqliteStorage::open(config(directory.path()), options.clone(), HandClock::new()).await.unwrap();
+    let sqlite = SqliteStorage::open(sealing_often(directory.path()), options.clone(), HandClock::new()).await.unwrap();
     Pair { sqlite, memory: MemoryStorage::new(MemoryConfig::default(), options), _directory: directory }
 }
 
@@ -142,19 +144,41 @@ impl Pair {
     }
 }
 
+impl Pair {
+    async fn compare_red(&self, random: &mut Random, traces: u64) {
+        let start_minute = NOW_MS / 60_000 - 1 + random.below(traces * 700 / 60_000 + 2) as i64;
+        let request = RedRequest {
+            service_name: random.chance(2).then(|| service(random)),
+            span_name: None,
+            remote_service_name: None,
+            start_minute,
+            end_minute: start_minute + 1 + random.below(4) as i64,
+            step_minutes: 1,
+        };
+        let budget = QueryBudget::unlimited();
+        let found = self.sqlite.red(&request, &budget).await.unwrap();
+        assert_eq!(found, self.memory.red(&request, &budget).await.unwrap(), "{request:?}");
+    }
+}
+
 async fn compare(seed: u64, strict_trace_id: bool) {
     let pair = pair(strict_trace_id).await;
     let mut random = Random::new(seed);
     let traces = [3, 30, 200][seed as usize % 3];
     for _ in 0..12 {
         pair.write(&mut random, traces).await;
+        if random.chance(2) {
+            pair.sqlite.maintain().await.unwrap();
+        }
         for _ in 0..25 {
             pair.compare_search(&random_request(&mut random, traces)).await;
         }
         pair.compare_traces(&mut random, traces).await;
         pair.compare_dependencies(&mut random, traces).await;
+        pair.compare_red(&mut random, traces).await;
         pair.compare_lists().await;
     }
+    assert_eq!(pair.sqlite.metrics().damaged.get(), 0);
 }
 
 #[tokio::test]

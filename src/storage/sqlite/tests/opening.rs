@@ -86,7 +86,7 @@ async fn a_file_locked_by_another_program_is_refused() {
     open(directory.path()).await.close().await;
     let path = config(directory.path()).path;
     let mut other = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
-    sqlx::raw_sql("PRAGMA locking_mode = exclusive; BEGIN IMMEDIATE; DELETE FROM arrival; COMMIT;")
+    sqlx::raw_sql("PRAGMA locking_mode = exclusive; BEGIN IMMEDIATE; DELETE FROM taken; COMMIT;")
         .execute(&mut other)
         .await
         .unwrap();

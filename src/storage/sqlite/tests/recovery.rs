@@ -104,10 +104,12 @@ async fn garbage_behind_the_last_synced_byte_is_ignored() {
 }
 
 #[tokio::test]
-async fn a_fragment_that_was_damaged_is_told_and_the_rest_is_read() {
+async fn a_row_that_was_damaged_is_told_and_the_rest_is_read() {
     let directory = tempfile::tempdir().unwrap();
     let storage = open(directory.path()).await;
-    storage.write(&pair(1)).await.into_iter().for_each(|result| assert!(result.is_ok()));
+    for n in 1..=2 {
+        storage.write(&pair(n)).await.into_iter().for_each(|result| assert!(result.is_ok()));
+    }
     storage.close().await;
     drop(storage);
     let path = config(directory.path()).path;
@@ -119,11 +121,15 @@ async fn a_fragment_that_was_damaged_is_told_and_the_rest_is_read() {
     fs::write(&path, bytes).unwrap();
 
     let storage = open(directory.path()).await;
-    assert_eq!(ids_of(&storage, 2).await, [1]);
-    let id = TraceId::from_halves(0, 3).unwrap();
-    let error = storage.traces(&[id], &QueryBudget::unlimited()).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Corrupt);
-    assert!(error.to_string().contains("does not have the checksum"), "{error}");
+    assert!(storage.health_name().contains("damaged=1"), "{}", storage.health_name());
+    assert_eq!(storage.metrics().damaged.get(), 1);
+    assert_eq!([ids_of(&storage, 3).await.len(), ids_of(&storage, 5).await.len()], [0, 1]);
+    // It stays in the file, whatever else is sealed.
+    let rows = "SELECT count(*) FROM recent";
+    let sealed_to = storage.store.live.rows().back().unwrap().id;
+    storage.store.seal(sealed_to).await.unwrap();
+    assert_eq!(sqlx::query_scalar::<_, i64>(rows).fetch_one(&storage.store.reader.pool).await.unwrap(), 1);
+    assert_eq!(ids_of(&storage, 5).await, [1]);
 }
 
 #[tokio::test]

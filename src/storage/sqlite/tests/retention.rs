@@ -31,7 +31,7 @@ async fn kept(storage: &SqliteStorage, lows: u64) -> Vec<u64> {
 
 async fn rows(storage: &SqliteStorage, table: &'static str) -> i64 {
     let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
-    sqlx::query_scalar(sql).fetch_one(&storage.readers).await.unwrap()
+    sqlx::query_scalar(sql).fetch_one(&storage.store.reader.pool).await.unwrap()
 }
 
 fn all() -> QueryRequest {
@@ -75,7 +75,7 @@ async fn spans_go_by_their_time_and_those_without_one_by_arrival() {
     assert_eq!(kept(&storage, 6).await, [6]);
     assert_eq!(storage.service_names().await.unwrap(), ["new"]);
     assert!(storage.span_names("untimed").await.unwrap().is_empty());
-    assert_eq!((rows(&storage, "posting").await, rows(&storage, "wide_trace").await), (1, 0));
+    assert_eq!((rows(&storage, "block").await, rows(&storage, "recent").await), (0, 1));
     assert_eq!(storage.search(&all(), &QueryBudget::unlimited()).await.unwrap().len(), 1);
 }
 
@@ -130,13 +130,12 @@ async fn the_oldest_go_when_the_file_is_too_large_and_it_shrinks() {
     for low in 1..=1_000_u64 {
         put(&storage, bulky(low, (NOW_MS + low as i64) * 1000, &mut random)).await;
     }
-    assert!(std::fs::metadata(&path).unwrap().len() > 2 * bytes_max);
+    assert!(std::fs::metadata(&path).unwrap().len() > bytes_max);
     storage.maintain().await.unwrap();
     let kept = kept(&storage, 1_000).await;
-    assert!(!kept.is_empty() && kept.len() < 400, "{} of 1000", kept.len());
+    assert!(!kept.is_empty() && kept.len() < 900, "{} of 1000", kept.len());
     assert_eq!(*kept.last().unwrap(), 1_000, "the newest stay");
     assert!(kept.windows(2).all(|pair| pair[0] + 1 == pair[1]), "the oldest go first");
-    assert_eq!(rows(&storage, "posting").await, kept.len() as i64);
 
     // Given back when the log is moved into the file, which closing does.
     storage.close().await;
@@ -155,5 +154,6 @@ async fn a_store_of_spans_without_time_is_bounded_too() {
         put(&storage, bulky(low, 0, &mut random)).await;
     }
     storage.maintain().await.unwrap();
-    assert!(rows(&storage, "fragment").await < 200);
+    let left = kept(&storage, 200).await.len();
+    assert!(left < 200, "{left}");
 }

@@ -35,6 +35,11 @@ pub(super) fn config(directory: &Path) -> SqliteConfig {
     SqliteConfig { path: directory.join("zipkind.db"), ..SqliteConfig::default() }
 }
 
+/// A store whose spans are in blocks before long, several of them, merged now and then.
+pub(super) fn sealing_often(directory: &Path) -> SqliteConfig {
+    SqliteConfig { recent_spans_max: 60, retention_max_age: None, ..config(directory) }
+}
+
 pub(super) async fn open(directory: &Path) -> SqliteStorage {
     SqliteStorage::open(config(directory), StorageOptions::default(), HandClock::new()).await.unwrap()
 }

@@ -57,7 +57,7 @@ async fn a_batch_the_engine_refuses_leaves_its_neighbours_stored() {
     let storage = open(directory.path()).await;
     let mut other = SqliteConnectOptions::new().filename(config(directory.path()).path).connect().await.unwrap();
     sqlx::raw_sql(
-        "CREATE TRIGGER no_thirteen BEFORE INSERT ON fragment WHEN new.trace_low = 13 \
+        "CREATE TRIGGER no_thirteen BEFORE INSERT ON recent WHEN instr(new.spans, x'0d00000000000000') \
          BEGIN SELECT RAISE(ABORT, 'unlucky'); END",
     )
     .execute(&mut other)
@@ -98,7 +98,7 @@ async fn a_full_database_says_so_and_goes_on_when_there_is_room() {
     let directory = tempfile::tempdir().unwrap();
     let storage = open(directory.path()).await;
     let limit = async |pages: &'static str| {
-        let mut writer = storage.writer.lock().await;
+        let mut writer = storage.store.writer.lock().await;
         sqlx::raw_sql(pages).execute(writer.as_mut().unwrap().connection()).await.unwrap();
     };
     limit("PRAGMA max_page_count = 1").await;
