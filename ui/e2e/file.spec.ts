@@ -93,6 +93,32 @@ test('a broken file says which element is wrong, and why', async ({ page, server
   await expect(page.getByRole('alert')).toContainText('the gzip data is damaged');
 });
 
+test('what is wrong with a file is said in each language', async ({ page, server }) => {
+  const path = file('broken.json', [span, { ...span, id: 'not hex' }]);
+  const words = {
+    es: 'span 2: id no es hexadecimal',
+    fr: 'span 2: id n’est pas hexadécimal',
+    zh_cn: 'span 2: id 不是十六进制',
+    ko: 'span 2: id: 16진수가 아닙니다',
+    en: 'span 2: id is not hex',
+  };
+  await page.goto(server.ui('traceViewer'));
+  await page.locator('input[type=file]').last().setInputFiles(path);
+  for (const [language, text] of Object.entries(words)) {
+    await page.getByRole('banner').getByRole('combobox').selectOption(language);
+    await expect(page.getByRole('alert')).toContainText(text);
+  }
+});
+
+test('a trace of a file says that it is local', async ({ page, server }) => {
+  await page.goto(server.ui('traceViewer'));
+  await choose(page).setInputFiles(file('banner.json', [span]));
+  await expect(page.getByText('from a file, only in this browser')).toBeVisible();
+  // The server was never told.
+  const answer = await fetch(`${server.origin}/api/v2/trace/000000000000f11e`);
+  expect(answer.status).toBe(404);
+});
+
 test('several traces make a list that this browser keeps until it is told to forget', async ({ page, server }) => {
   await page.goto(server.ui('traceViewer'));
   const more = [span, { ...span, traceId: 'f22e', name: 'second', duration: 9_000 }];

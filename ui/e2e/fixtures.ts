@@ -1,5 +1,5 @@
 /** Tests with a server and a page that is watched: an error in the console or a request elsewhere fails the test. */
-import { test as base, expect, type Page } from '@playwright/test';
+import { type BrowserContext, test as base, expect } from '@playwright/test';
 import { Zipkind } from './server';
 
 interface Watch {
@@ -27,11 +27,11 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     { scope: 'worker' },
   ],
   watch: [
-    async ({ page, server }, use) => {
+    async ({ context, server }, use) => {
       const problems: string[] = [];
       const allowed: RegExp[] = [];
       const origins = new Set([server.origin]);
-      watchPage(page, problems, origins);
+      watchPages(context, problems, origins);
       await use({
         allow: (pattern) => allowed.push(pattern),
         allowOrigin: (origin) => origins.add(origin),
@@ -42,13 +42,14 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   ],
 });
 
-function watchPage(page: Page, problems: string[], origins: ReadonlySet<string>): void {
-  page.on('console', (message) => {
+/** Every page of the test, with the workers and the pages it opens. A refusal by the page's policy is an error in the console. */
+function watchPages(context: BrowserContext, problems: string[], origins: ReadonlySet<string>): void {
+  context.on('console', (message) => {
     // A refused request is told by the page itself, which the tests look at; the browser's own line says it again.
     if (message.type() === 'error') problems.push(`console: ${message.text()}`);
   });
-  page.on('pageerror', (error) => problems.push(`page: ${error.stack ?? error.message}`));
-  page.on('request', (request) => {
+  context.on('weberror', (error) => problems.push(`page: ${error.error().stack ?? error.error().message}`));
+  context.on('request', (request) => {
     const url = new URL(request.url());
     const local = url.protocol === 'blob:' || url.protocol === 'data:';
     if (!local && !origins.has(url.origin)) problems.push(`request to ${url.origin}`);

@@ -39,7 +39,7 @@ test.describe('the service map', () => {
     await expect(page).toHaveURL(/startTime=\d+&endTime=\d+/);
     const url = new URL(page.url());
     expect(Number(url.searchParams.get('endTime')) - Number(url.searchParams.get('startTime'))).toBe(86_400_000);
-    for (const name of [web, shop, bank]) await expect(node(page, name)).toBeInViewport({ ratio: 1 });
+    for (const name of [web, shop, bank]) await expect(node(page, name)).toBeInViewport({ ratio: 0.99 });
     const left = async (name: string) => (await node(page, name).boundingBox())!.x;
     expect(await left(web)).toBeLessThan(await left(shop));
     expect(await left(shop)).toBeLessThan(await left(bank));

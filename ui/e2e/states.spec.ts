@@ -91,6 +91,18 @@ for (const region of regions) {
       await expect(alert).toContainText('The server could not be reached');
     });
 
+    test('of a server that does not answer say so after half a minute', async ({ page, server }) => {
+      await page.clock.install();
+      const held: Route[] = [];
+      await once(page, region.request, async (route) => void held.push(route));
+      await page.goto(server.ui(region.path));
+      await expect.poll(() => held.length).toBe(1);
+      await page.clock.fastForward(31_000);
+      const alert = page.getByRole('alert').filter({ hasText: region.failed });
+      await expect(alert).toContainText('The server did not answer within 30 s');
+      await held[0]?.abort().catch(() => undefined);
+    });
+
     test('that are slow show that they load, and can be cancelled', async ({ page, server }) => {
       let release = () => undefined as unknown;
       await once(page, region.request, async (route) => {
@@ -152,6 +164,33 @@ test('names that cannot be loaded leave the text free', async ({ page, server, w
   await page.keyboard.type('service:anything');
   await page.keyboard.press('Enter');
   await expect(page.getByRole('button', { name: 'service: anything', exact: true })).toBeVisible();
+});
+
+test('a browser that refuses to store anything searches, opens and changes theme and language', async ({
+  page,
+  server,
+}) => {
+  await page.addInitScript(() => {
+    for (const store of ['localStorage', 'sessionStorage', 'indexedDB']) {
+      Object.defineProperty(window, store, {
+        get: () => {
+          throw new DOMException('refused', 'SecurityError');
+        },
+      });
+    }
+  });
+  const service = newService('refused');
+  await store(server, { service, name: 'kept nowhere' });
+  await page.goto(server.ui(`?serviceName=${service}&lookback=1h&limit=10`));
+  await found(page).click();
+  await expect(page.getByRole('heading', { level: 1 })).toContainText('kept nowhere');
+  await page
+    .getByRole('banner')
+    .getByRole('button', { name: /^Theme/ })
+    .click();
+  await expect(page.locator('html')).toHaveAttribute('data-theme', /light|dark/);
+  await page.getByRole('banner').getByRole('combobox').selectOption('fr');
+  await expect(page.getByRole('link', { name: 'Rechercher', exact: true })).toBeVisible();
 });
 
 test('a chunk that is gone after an upgrade is fetched by one reload', async ({ page, server, watch }) => {
