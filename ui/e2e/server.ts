@@ -4,19 +4,26 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { startPeer } from './peer';
 
 const binary = process.env.ZIPKIND_BIN ?? new URL('../../target/debug/zipkind', import.meta.url).pathname;
 const startWithinMs = 60_000;
 
+/** A plain zipkin-server stands in for ours when this names the program that starts one: see `peer.ts`. */
+const peer = process.env.ZIPKIN_SERVICE;
+
 export class Zipkind {
   private constructor(
-    private readonly process: ChildProcess,
-    private readonly directory: string,
+    private readonly end: () => Promise<void>,
     /** `http://127.0.0.1:port` */
     readonly origin: string,
   ) {}
 
   static async start(variables: Readonly<Record<string, string>> = {}): Promise<Zipkind> {
+    if (peer !== undefined) {
+      const { origin, stop } = await startPeer(peer, variables);
+      return new Zipkind(stop, origin);
+    }
     const directory = mkdtempSync(join(tmpdir(), 'zipkind-e2e-'));
     const child = spawn(binary, [], {
       cwd: directory,
@@ -31,7 +38,13 @@ export class Zipkind {
       },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    return new Zipkind(child, directory, `http://${await addressOf(child)}`);
+    const end = async () => {
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      await ended;
+      rmSync(directory, { recursive: true, force: true });
+    };
+    return new Zipkind(end, `http://${await addressOf(child)}`);
   }
 
   /** The address of a page: `traces/…` below the UI's base. */
@@ -49,11 +62,8 @@ export class Zipkind {
     if (answer.status !== 202) throw new Error(`spans were refused: ${answer.status} ${await answer.text()}`);
   }
 
-  async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.process.once('exit', resolve));
-    this.process.kill('SIGTERM');
-    await ended;
-    rmSync(this.directory, { recursive: true, force: true });
+  stop(): Promise<void> {
+    return this.end();
   }
 }
 
