@@ -28,6 +28,13 @@ pub(crate) fn read_json(path: &str) -> serde_json::Value {
     serde_json::from_slice(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+/// The content of a JSON file anywhere in the repository.
+pub(crate) fn repository_json(path: &str) -> serde_json::Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 /// The names of the JSON files of a folder, without the ending, sorted.
 pub(crate) fn json_files(folder: &str) -> Vec<String> {
     let entries = std::fs::read_dir(data(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
