@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| zipkind_fuzz::decoders::json_v1(input));
+mod common;
+
+libfuzzer_sys::fuzz_target!(init: common::plant_seeds("json_v1"), |input: &[u8]| zipkind_fuzz::decoders::json_v1(input));
