@@ -14,8 +14,10 @@ use super::view::{Attribute, Id, Resource, Scope, Span, Value};
 
 /// Hands every span of the message to `converter`. serde_json bounds the depth.
 pub(super) fn read(body: &[u8], converter: &mut Converter<'_>) -> Result<(), OtlpError> {
-    let request: Request<'_> =
-        serde_json::from_slice(body).map_err(|error| OtlpError::Malformed(error.to_string(), "json"))?;
+    let malformed = |error: String| OtlpError::Malformed(error, "json");
+    // Checked once, not for each text.
+    let text = std::str::from_utf8(body).map_err(|error| malformed(error.to_string()))?;
+    let request: Request<'_> = serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
     for resource_spans in &request.resource_spans {
         let resource = ResourceTags::new(&resource_spans.resource.attributes);
         for scope_spans in &resource_spans.scope_spans {
