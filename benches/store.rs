@@ -13,6 +13,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use spans::Generator;
 use tokio::runtime::Runtime;
 use zipkind::model::QueryRequest;
+use zipkind::model::red::RedRequest;
 use zipkind::storage::{Batch, MemoryConfig, MemoryStorage, QueryBudget, SpanConsumer, SpanStore, StorageOptions};
 
 const SPANS: usize = 500_000;
@@ -121,6 +122,39 @@ fn read(criterion: &mut Criterion) {
     group.finish();
 }
 
+fn red(criterion: &mut Criterion) {
+    let runtime = runtime();
+    let mut generator = Generator::new(5);
+    let store = filled(&runtime, &mut generator, SPANS);
+    let budget = QueryBudget::unlimited();
+    let end_minute = generator.clock_us() / 60_000_000 + 1;
+    let all = RedRequest {
+        service_name: None,
+        span_name: None,
+        remote_service_name: None,
+        start_minute: end_minute - 1_440,
+        end_minute,
+        step_minutes: 1,
+    };
+    let of_one = RedRequest { service_name: Some("service-07".to_owned()), ..all.clone() };
+    let ask = |request| runtime.block_on(store.red(request, &budget)).map_or(0, |red| red.series.len());
+    let start = Instant::now();
+    let series = ask(&all);
+    say(&format!("first red: {series} series in {:?}", start.elapsed()));
+    let mut group = criterion.benchmark_group("memory/red of 500000");
+    group.measurement_time(Duration::from_secs(2)).sample_size(10);
+    group.bench_function("all services and calls, unchanged", |bencher| bencher.iter(|| black_box(ask(&all))));
+    group.bench_function("one service by name, unchanged", |bencher| bencher.iter(|| black_box(ask(&of_one))));
+    group.bench_function("after 100 new spans", |bencher| {
+        bencher.iter_batched(
+            || write_one(&runtime, &store, &messages(&mut generator, 100, 100)[0]),
+            |()| black_box(ask(&all)),
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
 fn memory(_: &mut Criterion) {
     let resident = || {
         let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
@@ -145,5 +179,5 @@ fn say(text: &str) {
     eprintln!("{text}");
 }
 
-criterion_group!(benches, memory, write, read);
+criterion_group!(benches, memory, write, read, red);
 criterion_main!(benches);

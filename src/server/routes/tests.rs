@@ -15,7 +15,8 @@ fn description() -> Value {
 /// The paths of all routes, as axum writes them.
 fn routed_paths() -> BTreeSet<String> {
     let directory = tempfile::tempdir().unwrap();
-    let config = Config::load(&[], &HashMap::new(), directory.path()).unwrap();
+    let environment = HashMap::from([("PIN_ENABLED".to_owned(), "true".to_owned())]);
+    let config = Config::load(&[], &environment, directory.path()).unwrap();
     let storage = Arc::new(MemoryStorage::new(MemoryConfig::default(), StorageOptions::default()));
     let registry = Registry::new();
     let budget = MemoryBudget::new(config.ingest_memory_bytes);
