@@ -15,6 +15,7 @@ mod load;
 mod merge;
 mod names;
 mod open;
+mod pins;
 mod read;
 mod red;
 mod retention;
@@ -46,13 +47,14 @@ use self::error::{NAME, during, unavailable};
 use self::links::Links;
 use self::live::{Live, RecentRow, View};
 use self::names::List;
+use self::pins::Pins;
 use self::read::{Damage, Reader};
 use self::search::Search;
 use self::wal::Wal;
 use self::writer::{WriteFailure, Writer};
 use super::{
-    Batch, Capabilities, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
-    StorageOptions, Stored,
+    Batch, Capabilities, ErrorKind, PinnedTrace, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend,
+    StorageError, StorageOptions, Stored,
 };
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId, search as model_search};
@@ -108,6 +110,7 @@ struct Store {
     unmergeable: parking_lot::Mutex<hashbrown::HashSet<i64>>,
     bytes_max: u64,
     metrics: SqliteMetrics,
+    pins: Pins,
 }
 
 impl SqliteStorage {
@@ -128,6 +131,7 @@ impl SqliteStorage {
             handle: Handle::current(),
             damage: Arc::new(Damage::new(metrics.damaged.clone())),
         };
+        let pins = Pins::load(&mut opened.writer).await.map_err(during("open"))?;
         let rows = load::block_rows(&mut opened.writer).await.map_err(during("open"))?;
         let (next_block, next_row) = (rows.next_block, rows.next_row);
         let (for_blocks, for_names) = (reader.clone(), options.clone());
@@ -151,6 +155,7 @@ impl SqliteStorage {
             damaged_rows: parking_lot::Mutex::new(damaged_rows),
             unmergeable: parking_lot::Mutex::default(),
             metrics,
+            pins,
         });
         store.upgrade().await?;
         Ok(Self { store, tasks: TaskTracker::new(), failure: parking_lot::Mutex::default(), _lock: opened.lock })
@@ -324,7 +329,7 @@ impl Store {
         let mut traces = Vec::new();
         budget.spend(NAME, 0)?;
         for low in ids.iter().map(|id| id.low()).filter(|low| asked.insert(*low)) {
-            let spans = self.reader.trace(&self.live, view, low)?;
+            let spans = self.with_pinned(low, self.reader.trace(&self.live, view, low)?)?;
             budget.spend(NAME, spans.len())?;
             if self.live.options.strict_trace_id {
                 let mut parts = model_search::split_strict(spans);
@@ -411,8 +416,8 @@ impl StorageBackend for SqliteStorage {
             source_positions: true,
             exact_duplicates: true,
             red: true,
+            pins: true,
             concurrent_writes: 1,
-            ..Capabilities::default()
         }
     }
 
@@ -434,6 +439,21 @@ impl StorageBackend for SqliteStorage {
             self.failure.lock().take();
         }
         Ok(())
+    }
+
+    async fn pin(&self, id: TraceId) -> Result<PinnedTrace, StorageError> {
+        // A task of its own, as for writes: what is in the table is in the list.
+        let pinned = self.tasks.spawn(Arc::clone(&self.store).pin(id)).await;
+        pinned.unwrap_or_else(|panic| Err(unavailable("pin", panic.to_string())))
+    }
+
+    async fn unpin(&self, id: TraceId) -> Result<bool, StorageError> {
+        let unpinned = self.tasks.spawn(Arc::clone(&self.store).unpin(id)).await;
+        unpinned.unwrap_or_else(|panic| Err(unavailable("unpin", panic.to_string())))
+    }
+
+    async fn pinned(&self) -> Result<Vec<PinnedTrace>, StorageError> {
+        Ok(self.store.pins.list())
     }
 
     async fn maintain(&self) -> Result<(), StorageError> {

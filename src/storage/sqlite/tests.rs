@@ -3,6 +3,7 @@
 mod conformance;
 mod differential;
 mod opening;
+mod pins;
 mod recovery;
 mod retention;
 mod support;

@@ -7,7 +7,8 @@ use super::block::BuiltBlock;
 use super::error::during;
 use super::live::Block;
 use super::wal::Wal;
-use crate::storage::{SourcePosition, StorageError};
+use crate::model::TraceId;
+use crate::storage::{PinnedTrace, SourcePosition, StorageError};
 
 /// Bytes of chunks written in one transaction: what a write may have to wait for.
 const CHUNK_BYTES_PER_TURN: usize = 512 << 10;
@@ -265,6 +266,26 @@ impl Writer {
         self.stale = true;
         // There may be no transaction any more: the engine ends some by itself.
         let _ = self.execute("ROLLBACK").await;
+    }
+
+    /// Keeps a copy of a trace, in a transaction of its own.
+    pub(super) async fn put_pin(&mut self, pinned: &PinnedTrace, records: &[u8]) -> Result<(), sqlx::Error> {
+        self.refresh().await?;
+        sqlx::query("INSERT OR REPLACE INTO pinned (trace_low, trace_high, spans, records) VALUES (?1, ?2, ?3, ?4)")
+            .bind(pinned.trace_id.low() as i64)
+            .bind(pinned.trace_id.high() as i64)
+            .bind(pinned.spans as i64)
+            .bind(records)
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Removes the copy of a trace, if there is one.
+    pub(super) async fn remove_pin(&mut self, id: TraceId) -> Result<(), sqlx::Error> {
+        self.refresh().await?;
+        let removed = sqlx::query("DELETE FROM pinned WHERE trace_low = ?1").bind(id.low() as i64);
+        removed.execute(&mut self.connection).await.map(drop)
     }
 
     /// After a failure: a new connection if the old one is gone.
