@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use zipkind::config::{CommandLine, Config, ProcessEnv};
 use zipkind::server;
+use zipkind::transport::kafka::tasks::KafkaTask;
 
 /// What stops a start: a wrong configuration, a store that does not open, a port that is taken.
 const EXIT_NOT_STARTED: u8 = 1;
@@ -31,7 +32,23 @@ fn main() -> ExitCode {
             return ExitCode::from(EXIT_NOT_STARTED);
         }
     };
+    if let Some(task) = &command_line.kafka {
+        return do_kafka_task(&config, task);
+    }
     if command_line.health { ask_for_health(&config) } else { start(config) }
+}
+
+fn do_kafka_task(config: &Config, task: &KafkaTask) -> ExitCode {
+    match server::run_kafka_task(config, task) {
+        Ok(answer) => {
+            let _ = write!(std::io::stdout(), "{answer}");
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            let _ = writeln!(std::io::stderr(), "{reason:#}");
+            ExitCode::from(EXIT_NOT_STARTED)
+        }
+    }
 }
 
 fn ask_for_health(config: &Config) -> ExitCode {

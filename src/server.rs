@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub use ending::Ending;
+pub use kafka::run_task as run_kafka_task;
 pub use probe::ask_for_health;
 
 use crate::config::{Config, ServerConfig};
@@ -97,7 +98,8 @@ impl Server {
         let registry = Registry::new();
         process::register(&registry)?;
         let storage =
-            backends::open(&config.storage, &registry, Arc::clone(&clock), config.self_tracing.enabled).await?;
+            backends::open(&config.storage, &config.kafka, &registry, Arc::clone(&clock), config.self_tracing.enabled)
+                .await?;
         let budget = MemoryBudget::new(config.ingest_memory_bytes);
         let collector = Collector::start(&config.ingest, Arc::clone(&storage), &registry, budget.clone())?;
         let metrics = CollectorMetrics::register(&registry)?;

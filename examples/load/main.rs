@@ -9,6 +9,7 @@
 
 mod client;
 mod cpu;
+mod kafka;
 mod otlp;
 mod spans;
 
@@ -27,6 +28,12 @@ pub(crate) struct Options {
     /// Address of the server.
     #[arg(long, default_value = "127.0.0.1:9411")]
     pub(crate) address: String,
+    /// Brokers to send to instead of a server; nothing is measured or read back then.
+    #[arg(long)]
+    pub(crate) kafka: Option<String>,
+    /// The topic for `--kafka`.
+    #[arg(long, default_value = "zipkin")]
+    pub(crate) topic: String,
     /// Process (or several, a database too) whose CPU time is counted.
     #[arg(long)]
     pub(crate) pid: Vec<u32>,
@@ -102,6 +109,9 @@ struct Tally {
 
 fn main() {
     let options = Arc::new(Options::parse());
+    if let Some(servers) = &options.kafka {
+        return kafka::fill(&options, servers);
+    }
     let warm_up = run(&options, 0, options.warm_up);
     cpu::settle(&options.pid);
     let before = cpu::seconds(&options.pid);

@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
+
+use crate::transport::kafka::tasks::KafkaTask;
 
 /// What the command line asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +13,8 @@ pub struct CommandLine {
     pub check_config: bool,
     /// Ask the server that runs with this configuration for its health, and end.
     pub health: bool,
+    /// Do something with Kafka, and end.
+    pub kafka: Option<KafkaTask>,
     /// Properties given as arguments, the last of a name wins.
     pub properties: Vec<(String, String)>,
 }
@@ -28,6 +32,15 @@ struct Options {
     /// Ask the server that runs with this configuration for its health; status 1 when it is not up.
     #[arg(long, conflicts_with = "check_config")]
     health: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Looks at what the Kafka collector reads, and changes it.
+    #[command(subcommand)]
+    Kafka(KafkaTask),
 }
 
 impl CommandLine {
@@ -45,7 +58,8 @@ impl CommandLine {
             }
         }
         let options = Options::try_parse_from(others)?;
-        Ok(Self { check_config: options.check_config, health: options.health, properties })
+        let kafka = options.command.map(|Command::Kafka(task)| task);
+        Ok(Self { check_config: options.check_config, health: options.health, kafka, properties })
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn read(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<Str
     let ingest = ingest(reader);
     let decode = DecodeLimits { spans_max: reader.number(&rows::COLLECTOR_MESSAGE_SPANS_MAX, 1..=100_000_000) };
     let ingest_memory_bytes = reader.bytes_or(&rows::INGEST_MEMORY_BYTES, 1 << 20, memory_bytes_default());
-    Config {
+    let mut config = Config {
         server,
         log,
         self_tracing,
@@ -92,7 +92,11 @@ pub(super) fn read(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<Str
         },
         settings: Vec::new(),
         notes: Vec::new(),
+    };
+    if reader.flag(&rows::KAFKA_COLLECTOR_ONLY) {
+        kafka::nothing_else(&mut config, reader);
     }
+    config
 }
 
 /// A port that somebody set is wanted; the standard one is an offer.

@@ -11,15 +11,21 @@ use crate::storage::{
     Traced, open_postgres,
 };
 use crate::telemetry::Clock;
+use crate::transport::kafka::{Forwarder, KafkaConfig};
 
 /// Opens the backend that is configured.
 pub(super) async fn open(
     config: &StorageConfig,
+    kafka: &KafkaConfig,
     registry: &Registry,
     clock: Arc<dyn Clock>,
     self_tracing: bool,
 ) -> anyhow::Result<Arc<dyn StorageBackend>> {
     let options = config.options.clone();
+    if let Some(topic) = &kafka.forward_topic {
+        let forwarder = Arc::new(Forwarder::new(kafka, topic)?);
+        return Ok(wrapped(Metered::new(forwarder, StorageMetrics::register(registry)?), config));
+    }
     let backend: Arc<dyn StorageBackend> = match config.kind {
         StorageKind::Sqlite => Arc::new(open_sqlite(config, registry, clock).await?),
         StorageKind::Mem => {

@@ -10,6 +10,7 @@ mod client;
 mod config;
 mod consumer;
 mod dead_letter;
+mod forward;
 mod health;
 mod message;
 mod metrics;
@@ -17,6 +18,7 @@ pub mod overrides;
 mod partition;
 mod progress;
 mod stream;
+pub mod tasks;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -30,6 +32,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use config::KafkaConfig;
+pub use forward::Forwarder;
 
 use crate::ingest::{Collector, MemoryBudget};
 use crate::storage::StorageBackend;

@@ -25,6 +25,8 @@ pub(crate) enum Mood {
     Well,
     /// Takes everything after some time.
     Slow(Duration),
+    /// Takes everything and says that it is not there.
+    Lying,
     /// Is not there.
     Failing,
     /// Never answers; goes on when the mood changes.
@@ -85,9 +87,11 @@ impl FaultyStorage {
     }
 
     fn take(&self, batch: &Batch) -> Result<Stored, StorageError> {
+        // Held to the end: two members may write at once.
+        let mut positions = self.positions.lock();
+        let key = |position: &SourcePosition| (position.group.clone(), position.topic.clone(), position.partition);
         if let Some(position) = &batch.position {
-            let key = (position.group.clone(), position.topic.clone(), position.partition);
-            let stored = self.positions.lock().get(&key).map(|stored| stored.next);
+            let stored = positions.get(&key(position)).map(|stored| stored.next);
             if stored.is_some_and(|next| next != position.from) {
                 return Err(error(ErrorKind::StalePosition, "stale"));
             }
@@ -96,8 +100,7 @@ impl FaultyStorage {
             return Err(error(ErrorKind::Rejected, "poison"));
         }
         if let Some(position) = &batch.position {
-            let key = (position.group.clone(), position.topic.clone(), position.partition);
-            self.positions.lock().insert(key, position.clone());
+            positions.insert(key(position), position.clone());
         }
         self.stored.lock().extend(batch.spans.iter().map(|span| (span.trace_id, span.id)));
         Ok(Stored { spans: batch.spans.len() })
@@ -132,9 +135,12 @@ impl SpanConsumer for FaultyStorage {
             }
             Mood::Panicking => panic!("the store has a bug"),
             Mood::Failing => return batches.iter().map(|_| Err(error(ErrorKind::Unavailable, "not there"))).collect(),
-            Mood::Well | Mood::Miscounting => {}
+            Mood::Well | Mood::Miscounting | Mood::Lying => {}
         }
         let mut results: Vec<_> = batches.iter().map(|batch| self.take(batch)).collect();
+        if now == Mood::Lying {
+            results = batches.iter().map(|_| Err(error(ErrorKind::Unavailable, "not there"))).collect();
+        }
         if now == Mood::Miscounting {
             results.pop();
         }
@@ -194,7 +200,12 @@ impl StorageBackend for FaultyStorage {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { stores_spans: true, concurrent_writes: self.concurrent_writes, ..Capabilities::default() }
+        Capabilities {
+            stores_spans: true,
+            source_positions: true,
+            concurrent_writes: self.concurrent_writes,
+            ..Capabilities::default()
+        }
     }
 
     async fn check(&self) -> Result<(), StorageError> {

@@ -1,9 +1,13 @@
 //! Spans from real Kafka brokers (`scripts/services/kafka`, which the tests start themselves), read back over HTTP.
 
 mod broker;
+mod brokers_away;
+mod crash;
 mod formats;
+mod members;
 mod poison;
 mod positions;
+mod tasks;
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,7 @@
 //! The Kafka collector.
 
 use crate::codec::DecodeLimits;
+use crate::config::Config;
 use crate::config::reader::Reader;
 use crate::config::variables as rows;
 use crate::transport::kafka::KafkaConfig;
@@ -12,6 +13,7 @@ const TOPIC_BYTES_MAX: usize = 249;
 pub(super) fn kafka(reader: &mut Reader, decode: DecodeLimits, notes: &mut Vec<String>) -> KafkaConfig {
     let bootstrap_servers = reader.list(&rows::KAFKA_BOOTSTRAP_SERVERS).join(",");
     let dead_letter_topic = reader.text(&rows::KAFKA_DEAD_LETTER_TOPIC);
+    let forward_topic = reader.text(&rows::KAFKA_FORWARD_TOPIC);
     let config = KafkaConfig {
         enabled: reader.flag(&rows::COLLECTOR_KAFKA_ENABLED),
         topics: reader.list(&rows::KAFKA_TOPIC),
@@ -22,10 +24,15 @@ pub(super) fn kafka(reader: &mut Reader, decode: DecodeLimits, notes: &mut Vec<S
         prefetch_bytes: reader.bytes(&rows::KAFKA_PREFETCH_BYTES, 64 << 10),
         drain_timeout: reader.duration(&rows::KAFKA_DRAIN_TIMEOUT),
         dead_letter_topic,
+        forward_topic,
         bootstrap_servers,
         decode,
     };
-    let topics = config.all_topics().into_iter().chain(config.dead_letter_topic.as_deref());
+    let topics = config
+        .all_topics()
+        .into_iter()
+        .chain(config.dead_letter_topic.as_deref())
+        .chain(config.forward_topic.as_deref());
     for topic in topics.filter(|topic| !is_topic(topic)).map(str::to_owned).collect::<Vec<_>>() {
         reader.problem("KAFKA_TOPIC", format!("\"{topic}\" is no name of a topic"));
     }
@@ -35,7 +42,23 @@ pub(super) fn kafka(reader: &mut Reader, decode: DecodeLimits, notes: &mut Vec<S
             "is one of the topics that are read, so messages would go round for ever",
         );
     }
+    if config.forward_topic.is_some() && config.bootstrap_servers.is_empty() {
+        reader.problem("KAFKA_FORWARD_TOPIC", "needs KAFKA_BOOTSTRAP_SERVERS");
+    }
     config
+}
+
+/// Switches off everything that is not Kafka.
+pub(super) fn nothing_else(config: &mut Config, reader: &mut Reader) {
+    if !config.kafka.is_on() {
+        reader
+            .problem("KAFKA_COLLECTOR_ONLY", "needs KAFKA_BOOTSTRAP_SERVERS and a Kafka collector that is switched on");
+    }
+    config.http_collector.enabled = false;
+    config.grpc_collector.enabled = false;
+    config.otlp.enabled = false;
+    config.api.query_enabled = false;
+    config.api.ui_enabled = false;
 }
 
 /// Overrides in librdkafka's words.

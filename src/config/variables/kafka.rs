@@ -26,4 +26,8 @@ super::variables! {
         "how long a partition that moves to another member may finish what it began";
     KAFKA_DEAD_LETTER_TOPIC: Text, Unset, Used, ["KAFKA_DEAD_LETTER_TOPIC"], "zipkind.collector.kafka.dead-letter-topic",
         "topic for messages that cannot be kept, with the reason in headers; unset: they are counted and dropped";
+    KAFKA_COLLECTOR_ONLY: Flag, Is("false"), Used, ["KAFKA_COLLECTOR_ONLY"], "zipkind.collector.kafka.only",
+        "read Kafka and do nothing else: no other way in, no queries, no UI; health and metrics stay";
+    KAFKA_FORWARD_TOPIC: Text, Unset, Used, ["KAFKA_FORWARD_TOPIC"], "zipkind.kafka.forward-topic",
+        "spans that come in over HTTP, gRPC and OTLP go to this topic instead of a store, and senders hear 202 when all replicas have them; nothing is read from Kafka then";
 }

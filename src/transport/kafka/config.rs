@@ -30,6 +30,8 @@ pub struct KafkaConfig {
     pub drain_timeout: Duration,
     /// Where messages go that cannot be kept (`KAFKA_DEAD_LETTER_TOPIC`); `None` drops them.
     pub dead_letter_topic: Option<String>,
+    /// Where spans go that come in by other ways (`KAFKA_FORWARD_TOPIC`); nothing is read from Kafka then.
+    pub forward_topic: Option<String>,
     /// Bounds of one message beyond its size.
     pub decode: DecodeLimits,
 }
@@ -47,6 +49,7 @@ impl Default for KafkaConfig {
             prefetch_bytes: 4 << 20,
             drain_timeout: Duration::from_secs(10),
             dead_letter_topic: None,
+            forward_topic: None,
             decode: DecodeLimits::default(),
         }
     }
@@ -71,7 +74,10 @@ impl KafkaConfig {
     /// True when there is something to consume.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        self.enabled && !self.bootstrap_servers.is_empty() && !self.all_topics().is_empty()
+        self.enabled
+            && self.forward_topic.is_none()
+            && !self.bootstrap_servers.is_empty()
+            && !self.all_topics().is_empty()
     }
 
     /// Every topic that is consumed, each once.

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
@@ -154,7 +154,7 @@ impl Events {
                 Vec::new()
             }
         };
-        self.compare_with_committed(member, &starts);
+        let committed = self.committed(member, &starts);
         let this = self.member.get().and_then(Weak::upgrade);
         let mut assigned = TopicPartitionList::new();
         let mut begins = Vec::new();
@@ -166,7 +166,9 @@ impl Events {
             if let Some(queue) = queue
                 && assigned.add_partition_offset(&topic, partition, offset).is_ok()
             {
-                begins.push(Begin { topic, partition, progress, queue, member: this });
+                let place = (topic, partition);
+                let done = progress.next().or_else(|| committed.get(&place).copied());
+                begins.push(Begin { topic: place.0, partition, progress, done, queue, member: this });
             }
         }
         let result = match member.rebalance_protocol() {
@@ -235,22 +237,22 @@ impl Events {
         Some(starts)
     }
 
-    /// The store's offset wins; where Kafka's differs, the log says both.
-    fn compare_with_committed(&self, member: &Member, starts: &[(Place, Progress)]) {
+    /// Kafka's committed offsets. The store's wins; where Kafka's differs, the log says both.
+    fn committed(&self, member: &Member, starts: &[(Place, Progress)]) -> HashMap<Place, i64> {
         let mut list = TopicPartitionList::new();
-        let stored: HashMap<Place, i64> =
-            starts.iter().filter_map(|(place, progress)| Some((place.clone(), progress.next()?))).collect();
-        for (topic, partition) in stored.keys() {
+        for ((topic, partition), _) in starts {
             list.add_partition(topic, *partition);
         }
-        if stored.is_empty() {
-            return;
+        if starts.is_empty() {
+            return HashMap::new();
         }
-        let Ok(committed) = member.committed_offsets(list, COMMITTED_TIMEOUT) else { return };
-        for (place, offset) in committed.to_topic_map() {
-            let stored = stored.get(&place).copied();
-            if let Offset::Offset(committed) = offset
-                && stored != Some(committed)
+        let Ok(answer) = member.committed_offsets(list, COMMITTED_TIMEOUT) else { return HashMap::new() };
+        let offset_of = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
+        let committed: HashMap<Place, i64> =
+            answer.to_topic_map().into_iter().filter_map(|(place, offset)| Some((place, offset_of(offset)?))).collect();
+        for (place, progress) in starts {
+            if let (Some(stored), Some(committed)) = (progress.next(), committed.get(place))
+                && stored != *committed
             {
                 let (topic, partition) = place;
                 tracing::info!(
@@ -262,6 +264,7 @@ impl Events {
                 );
             }
         }
+        committed
     }
 
     fn revoke(&self, member: &Member, list: &TopicPartitionList) {
@@ -308,6 +311,10 @@ impl ClientContext for Events {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // The end of a partition is told as an error, here too.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         self.shared.metrics.client_errors.inc();
         tracing::warn!(%error, reason, "the Kafka client reports an error");
     }

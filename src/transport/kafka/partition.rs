@@ -57,6 +57,8 @@ pub(super) struct Begin {
     pub(super) topic: String,
     pub(super) partition: i32,
     pub(super) progress: Progress,
+    /// The offset up to which everything is done, as far as that is known.
+    pub(super) done: Option<i64>,
     pub(super) queue: PartitionQueue<Events>,
     pub(super) member: Arc<Member>,
 }
@@ -83,11 +85,15 @@ impl Running {
         let (stop, stopped) = watch::channel(Stop::No);
         let end = Arc::new(End::default());
         let drain_timeout = shared.config.drain_timeout;
-        let Begin { topic, partition, progress, queue, member } = begin;
+        let Begin { topic, partition, progress, done, queue, member } = begin;
         let content = if shared.config.otlp_topics.contains(&topic) { Content::Otlp } else { Content::Zipkin };
+        let metrics = shared.metrics.partition(&topic, partition);
+        if let Some(done) = done {
+            metrics.consumed.set(done);
+        }
         let task = PartitionTask {
             lane: shared.collector.open_lane(&format!("{topic}/{partition}")),
-            metrics: shared.metrics.partition(&topic, partition),
+            metrics,
             prefetch: shared.budget.empty_permit(),
             shared,
             member,

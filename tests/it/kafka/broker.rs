@@ -1,7 +1,7 @@
 //! One real broker for all tests of this process, stopped by its script when the process ends; and a producer.
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,30 +17,64 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The address of the broker; the first caller starts it.
+/// The address of the broker all tests share; the first caller starts it.
 pub(crate) fn servers() -> &'static str {
     static SERVERS: OnceLock<String> = OnceLock::new();
-    SERVERS.get_or_init(start)
+    SERVERS.get_or_init(|| {
+        let broker = Broker::not_started();
+        broker.start();
+        broker.servers()
+    })
 }
 
-fn start() -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/services/kafka");
-    #[allow(deprecated, reason = "the folder outlives this process by a moment: the script removes it")]
-    let folder = tempfile::tempdir().unwrap().into_path();
-    let port = free_ports();
-    let output = Command::new(&script)
-        .args(["start".as_ref(), folder.join("kafka").as_os_str(), port.to_string().as_ref()])
-        .env("KAFKA_OWNER", std::process::id().to_string())
-        .output()
-        .expect("scripts/services/kafka runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "these tests need a Kafka broker, and it does not start: {errors}");
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+/// A broker, stopped by its script when this process ends.
+#[derive(Debug)]
+pub(crate) struct Broker {
+    folder: PathBuf,
+    port: u16,
 }
 
-/// Two free ports beside each other, far from those the system gives to clients.
+impl Broker {
+    /// A port is chosen, and nothing listens there yet.
+    pub(crate) fn not_started() -> Self {
+        let folder = tempfile::Builder::new().prefix("kafka").tempdir().unwrap().keep();
+        Self { folder, port: free_ports() }
+    }
+
+    pub(crate) fn servers(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn start(&self) {
+        self.script(&["start", self.folder.to_str().unwrap(), &self.port.to_string()]);
+    }
+
+    pub(crate) fn kill(&self) {
+        self.script(&["kill", self.folder.to_str().unwrap(), "1"]);
+    }
+
+    pub(crate) fn restart(&self) {
+        self.script(&["start-one", self.folder.to_str().unwrap(), "1"]);
+    }
+
+    pub(crate) fn create(&self, topic: &str) {
+        create_at(&self.servers(), topic, 1);
+    }
+
+    fn script(&self, arguments: &[&str]) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/services/kafka");
+        let mut command = Command::new(script);
+        command.args(arguments).env("KAFKA_OWNER", std::process::id().to_string());
+        let output = command.output().expect("scripts/services/kafka runs");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "these tests need a Kafka broker, and {arguments:?} failed: {errors}");
+    }
+}
+
+/// Two free ports beside each other, far from those the system gives to clients; different ones each time.
 fn free_ports() -> u16 {
-    let first = 21_000 + (std::process::id() % 400) as u16 * 20;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let first = 21_000 + (std::process::id() % 400) as u16 * 20 + TAKEN.fetch_add(1, Ordering::Relaxed) as u16 * 4;
     let free = |port: &u16| [*port, port + 1].iter().all(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     (first..first + 2_000).step_by(2).find(free).expect("two free ports")
 }
@@ -54,8 +88,13 @@ pub(crate) fn topic(name: &str, partitions: i32) -> String {
 }
 
 pub(crate) fn create(topic: &str, partitions: i32) {
+    create_at(servers(), topic, partitions);
+}
+
+fn create_at(servers: &str, topic: &str, partitions: i32) {
+    let admin: AdminClient<DefaultClientContext> = client_of(servers, &[]).create().unwrap();
     let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1)).set("max.message.bytes", "20000000");
-    let made = block_on(admin().create_topics(&[new], &AdminOptions::new().operation_timeout(Some(CALL_TIMEOUT))));
+    let made = block_on(admin.create_topics(&[new], &AdminOptions::new().operation_timeout(Some(CALL_TIMEOUT))));
     made.unwrap().into_iter().for_each(|result| drop(result.unwrap()));
 }
 
@@ -81,8 +120,12 @@ fn admin() -> AdminClient<DefaultClientContext> {
 }
 
 fn client(properties: &[(&str, &str)]) -> ClientConfig {
+    client_of(servers(), properties)
+}
+
+fn client_of(servers: &str, properties: &[(&str, &str)]) -> ClientConfig {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", servers()).set("message.max.bytes", "20000000");
+    config.set("bootstrap.servers", servers).set("message.max.bytes", "20000000");
     for (name, value) in properties {
         config.set(*name, *value);
     }
@@ -100,6 +143,17 @@ pub(crate) fn producer(properties: &[(&str, &str)]) -> BaseProducer {
 /// Sends messages to a partition and waits until the broker has them.
 pub(crate) fn send<B: AsRef<[u8]>>(topic: &str, partition: i32, messages: impl IntoIterator<Item = B>) {
     send_with(&producer(&[("acks", "all")]), topic, partition, messages);
+}
+
+/// The same at another broker.
+pub(crate) fn send_to<B: AsRef<[u8]>>(
+    servers: &str,
+    topic: &str,
+    partition: i32,
+    messages: impl IntoIterator<Item = B>,
+) {
+    let producer: BaseProducer = client_of(servers, &[("acks", "all")]).create().unwrap();
+    send_with(&producer, topic, partition, messages);
 }
 
 pub(crate) fn send_with<B: AsRef<[u8]>>(
