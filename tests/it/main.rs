@@ -22,5 +22,6 @@ mod otlp_ports;
 mod packaging;
 mod readme;
 mod recorded;
+mod red;
 mod self_tracing;
 mod support;
