@@ -49,6 +49,13 @@ impl Fixture {
     }
 }
 
+/// A store that is shared already.
+impl From<Arc<dyn StorageBackend>> for Fixture {
+    fn from(backend: Arc<dyn StorageBackend>) -> Self {
+        Self { backend, _guard: Box::new(()) }
+    }
+}
+
 impl<B: StorageBackend + 'static> From<B> for Fixture {
     fn from(backend: B) -> Self {
         Self::with_guard(backend, ())

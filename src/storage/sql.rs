@@ -5,6 +5,8 @@
 //! tell which traces a service has spans in. Nothing that is written depends on what another writer wrote, so any number of
 //! processes write side by side without locks: equal spans are folded, and traces put together, when they are read.
 
+#[cfg(test)]
+pub(super) mod crash_check;
 pub(super) mod engine;
 pub(super) mod escape;
 mod fragment;

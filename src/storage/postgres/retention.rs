@@ -36,9 +36,7 @@ impl PostgresEngine {
     async fn drop_old_days(&self) -> Result<(), StorageError> {
         let first_day = self.first_day();
         for day in self.all_days().await?.into_iter().filter(|day| *day < first_day) {
-            if !self.has_newcomers(day).await.map_err(during(OPERATION))? {
-                self.drop_day(day).await?;
-            }
+            self.drop_day(day, Some(self.stay_us())).await?;
         }
         Ok(())
     }
@@ -55,29 +53,41 @@ impl PostgresEngine {
         self.clock.now_ms().saturating_sub(stay_ms).saturating_mul(1000)
     }
 
-    /// Whether something of that day arrived so lately that it stays.
-    async fn has_newcomers(&self, day: i32) -> Result<bool, sqlx::Error> {
-        // Made of numbers and constants.
-        let text = format!("SELECT EXISTS (SELECT 1 FROM zipkind.fragment_{day} WHERE arrived > {})", self.stay_us());
-        let mut transaction = self.pool.begin().await?;
-        let row = sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_one(&mut *transaction).await?;
-        transaction.rollback().await?;
-        row.try_get(0)
-    }
-
-    /// Waits for readers a short time only: who comes after waits behind. The next turn tries again.
-    async fn drop_day(&self, day: i32) -> Result<(), StorageError> {
-        let text = format!("{LOCK_TIMEOUT}; DROP TABLE zipkind.fragment_{day}, zipkind.posting_{day}");
-        let mut transaction = self.pool.begin().await.map_err(during(OPERATION))?;
-        match sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut *transaction).await {
-            Ok(_) => {
-                transaction.commit().await.map_err(during(OPERATION))?;
+    /// Waits for readers and writers a short time only: who comes after waits behind. The next turn tries again. A day in
+    /// which something arrived after `stay_us` stays.
+    async fn drop_day(&self, day: i32, stay_us: Option<i64>) -> Result<(), StorageError> {
+        match self.try_drop_day(day, stay_us).await {
+            Ok(false) => Ok(()),
+            Ok(true) => {
                 tracing::info!(backend = super::NAME, day, "a day of spans was removed");
                 Ok(())
             }
             Err(error) if is_code(&error, code::LOCK_NOT_AVAILABLE) => Ok(()),
             Err(error) => Err(storage_error(OPERATION, error)),
         }
+    }
+
+    async fn try_drop_day(&self, day: i32, stay_us: Option<i64>) -> Result<bool, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        // Nobody writes any more from here on: what is looked at is what is dropped.
+        let lock = format!(
+            "{LOCK_TIMEOUT}; LOCK TABLE ONLY zipkind.fragment, ONLY zipkind.posting IN ACCESS EXCLUSIVE MODE; \
+             LOCK TABLE zipkind.fragment_{day}, zipkind.posting_{day} IN ACCESS EXCLUSIVE MODE"
+        );
+        // These are made of numbers and constants.
+        sqlx::raw_sql(AssertSqlSafe(lock)).execute(&mut *transaction).await?;
+        if let Some(stay_us) = stay_us {
+            let look = format!("SELECT EXISTS (SELECT 1 FROM zipkind.fragment_{day} WHERE arrived > {stay_us})");
+            let row = sqlx::query(AssertSqlSafe(look)).persistent(false).fetch_one(&mut *transaction).await?;
+            if row.try_get(0)? {
+                transaction.rollback().await?;
+                return Ok(false);
+            }
+        }
+        let drop = format!("DROP TABLE zipkind.fragment_{day}, zipkind.posting_{day}");
+        sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     async fn empty_default(&self) -> Result<(), sqlx::Error> {
@@ -140,7 +150,7 @@ impl PostgresEngine {
             if self.bytes().await.map_err(during(OPERATION))? <= bytes_max {
                 break;
             }
-            self.drop_day(day).await?;
+            self.drop_day(day, None).await?;
         }
         Ok(())
     }

@@ -2,11 +2,15 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use sqlx::{AssertSqlSafe, Connection};
+
+use crate::storage::{PostgresConfig, StorageBackend, StorageOptions, open_postgres};
+use crate::telemetry::SystemClock;
 
 /// A server that lives as long as this process: its script ends it when the pipe to it closes.
 #[derive(Debug)]
@@ -18,14 +22,12 @@ struct Server {
 /// Settings of PostgreSQL that make tests quick. Loss of power is not what they test.
 const POSTGRES_CONF: &str = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nmax_wal_size = 4GB\n";
 
-fn start(script: &str, settings: (&str, &str)) -> Server {
+fn start(script: &str, settings: (&str, &str), arguments: &[&str]) -> Server {
     let path = format!("{}/scripts/services/{script}", env!("CARGO_MANIFEST_DIR"));
-    // Bound and let go: the system does not give it to anyone else soon.
-    let port =
-        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map(|address| address.port());
-    let port = port.unwrap_or_else(|error| panic!("no free port: {error}"));
+    let port = free_port();
     let mut child = Command::new(&path)
         .args(["run", &port.to_string()])
+        .args(arguments)
         .env(settings.0, settings.1)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -43,6 +45,12 @@ fn start(script: &str, settings: (&str, &str)) -> Server {
     Server { address, _script: child }
 }
 
+/// Bound and let go: the system does not give it to anyone else soon.
+fn free_port() -> u16 {
+    let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    bound.unwrap_or_else(|error| panic!("no free port: {error}")).port()
+}
+
 fn unique_name() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed))
@@ -57,14 +65,45 @@ fn block_on<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -
     std::thread::spawn(run).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// The address of a new and empty PostgreSQL database.
+/// The address of a new PostgreSQL database. It has the tables already, of a template that is made once: that is quicker.
 #[must_use]
 pub fn postgres_database() -> String {
+    static TEMPLATE: OnceLock<()> = OnceLock::new();
+    TEMPLATE.get_or_init(|| {
+        let address = new_postgres_database("made", "template1");
+        block_on(async move {
+            let config = PostgresConfig { url: Some(address), ..PostgresConfig::default() };
+            let opened = open_postgres(config, StorageOptions::default(), Arc::new(SystemClock)).await;
+            opened.unwrap_or_else(|error| panic!("no template for databases of tests: {error}")).close().await;
+        });
+    });
+    new_postgres_database(&unique_name(), "made")
+}
+
+/// The address of a new PostgreSQL database without any table.
+#[must_use]
+pub fn empty_postgres_database() -> String {
+    new_postgres_database(&unique_name(), "template1")
+}
+
+/// The address of a new PostgreSQL database behind PgBouncer in transaction mode.
+#[must_use]
+pub fn pooled_postgres_database() -> String {
+    static POOLER: OnceLock<Server> = OnceLock::new();
+    let direct = postgres_database();
+    let port = |address: &str| {
+        address.rsplit_once('/').and_then(|(base, _)| base.rsplit_once(':')).map(|(_, port)| port.to_owned())
+    };
+    let of_server = port(&direct).unwrap_or_default();
+    let pooler = POOLER.get_or_init(|| start("pgbouncer", ("LC_ALL", "C"), &[&of_server]));
+    direct.replace(&format!(":{of_server}/"), &format!(":{}/", port(&pooler.address).unwrap_or_default()))
+}
+
+fn new_postgres_database(name: &str, template: &str) -> String {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    let server = SERVER.get_or_init(|| start("postgres", ("POSTGRES_CONF", POSTGRES_CONF)));
+    let server = SERVER.get_or_init(|| start("postgres", ("POSTGRES_CONF", POSTGRES_CONF), &[]));
     let (base, _) = server.address.rsplit_once('/').unwrap_or((&server.address, ""));
-    let name = unique_name();
-    let (address, statement) = (server.address.clone(), format!("CREATE DATABASE {name}"));
+    let (address, statement) = (server.address.clone(), format!("CREATE DATABASE {name} TEMPLATE {template}"));
     block_on(async move {
         let mut connection = sqlx::PgConnection::connect(&address).await?;
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
@@ -72,4 +111,83 @@ pub fn postgres_database() -> String {
     })
     .unwrap_or_else(|error: sqlx::Error| panic!("no database for a test: {error}"));
     format!("{base}/{name}")
+}
+
+/// Settings of MariaDB that make tests quick.
+const MARIADB_CONF: &str =
+    "innodb_flush_log_at_trx_commit=0\ninnodb_doublewrite=0\ninnodb_buffer_pool_size=128M\nperformance_schema=OFF\n";
+
+/// The address of a new MariaDB database, after `tables` was run in it.
+#[must_use]
+pub fn mysql_database(tables: &str) -> String {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    let server = SERVER.get_or_init(|| start("mariadb", ("MARIADB_CONF", MARIADB_CONF), &[]));
+    let (base, _) = server.address.rsplit_once('/').unwrap_or((&server.address, ""));
+    let name = unique_name();
+    let (address, statement) = (server.address.clone(), format!("CREATE DATABASE {name}; USE {name}; {tables}"));
+    block_on(async move {
+        let mut connection = sqlx::MySqlConnection::connect(&address).await?;
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
+        connection.close().await
+    })
+    .unwrap_or_else(|error: sqlx::Error| panic!("no database for a test: {error}"));
+    format!("{base}/{name}")
+}
+
+/// The first column of a query's rows in a MariaDB database.
+#[must_use]
+pub fn mysql_texts(address: &str, sql: &str) -> Vec<String> {
+    let (address, sql) = (address.to_owned(), sql.to_owned());
+    block_on(async move {
+        let mut connection = sqlx::MySqlConnection::connect(&address).await?;
+        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await?;
+        rows.iter().map(|row| sqlx::Row::try_get(row, 0)).collect::<Result<Vec<String>, sqlx::Error>>()
+    })
+    .unwrap_or_else(|error| panic!("a test's query fails: {error}"))
+}
+
+/// A server of a test's own, with its durable defaults, that the test may let crash.
+#[derive(Debug)]
+pub struct OwnServer {
+    script: String,
+    directory: PathBuf,
+    port: String,
+    /// Of its first database.
+    pub address: String,
+}
+
+impl OwnServer {
+    /// Starts `scripts/services/{script}`.
+    #[must_use]
+    pub fn start(script: &str) -> Self {
+        let script = format!("{}/scripts/services/{script}", env!("CARGO_MANIFEST_DIR"));
+        let directory = std::env::temp_dir().join(format!("zipkind-own-{}-{}", std::process::id(), unique_name()));
+        let mut server = Self { script, directory, port: free_port().to_string(), address: String::new() };
+        server.address = server.run(&["start"]);
+        server
+    }
+
+    /// Ends it as a loss of power would, and starts it again.
+    pub fn crash(&self) {
+        self.run(&["crash"]);
+        self.run(&["start"]);
+    }
+
+    fn run(&self, verb: &[&str]) -> String {
+        let mut command = Command::new(&self.script);
+        command.args(verb).arg(&self.directory).stdin(Stdio::null()).stderr(Stdio::null());
+        if verb == ["start"] {
+            command.arg(&self.port);
+        }
+        let done = command.output().unwrap_or_else(|error| panic!("{} does not run: {error}", self.script));
+        assert!(done.status.success(), "{} {verb:?} failed", self.script);
+        String::from_utf8_lossy(&done.stdout).trim().to_owned()
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        self.run(&["stop"]);
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
 }

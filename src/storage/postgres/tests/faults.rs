@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::super::PostgresConfig;
 use super::support::{HandClock, NOW_MS, config, open, read, scalar, search, span_at};
 use crate::model::SpanBatch;
+use crate::storage::sql::crash_check::what_was_acknowledged_survives_crashes;
+use crate::storage::sql::testing::OwnServer;
 use crate::storage::{Batch, Retry, RetryConfig, SourcePosition, SpanConsumer, StorageOptions};
 
 const WRITERS: u64 = 4;
@@ -86,4 +88,12 @@ async fn a_storm_of_ended_connections_loses_and_doubles_nothing() {
 async fn search_count(store: &Arc<super::super::SqlStore<super::super::PostgresEngine>>) -> Option<usize> {
     let store = Arc::clone(store);
     tokio::spawn(async move { search(&*store, None).await.len() }).await.ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_survives_crashes_of_the_server() {
+    let server = OwnServer::start("postgres");
+    let config = PostgresConfig { url: Some(server.address.clone()), ..PostgresConfig::default() };
+    let store = Arc::new(open(config, StorageOptions::default(), HandClock::new()).await);
+    what_was_acknowledged_survives_crashes(server, store).await;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::Connection;
 
 use super::super::{PostgresConfig, PostgresEngine};
-use super::support::{HandClock, config, open, put, read, scalar, span_at};
+use super::support::{HandClock, empty_config, open, put, read, scalar, span_at};
 use crate::storage::{ErrorKind, SpanConsumer, StorageBackend, StorageOptions};
 use crate::telemetry::Clock;
 
@@ -16,7 +16,7 @@ async fn error_of(config: PostgresConfig) -> crate::storage::StorageError {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_start_together_make_the_tables_once() {
-    let config = config();
+    let config = empty_config();
     let start = || open(config.clone(), StorageOptions::default(), HandClock::new());
     let stores = tokio::join!(start(), start(), start());
     put(&stores.0, span_at(1, 1, "a", 5)).await;
@@ -26,7 +26,7 @@ async fn processes_that_start_together_make_the_tables_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schema_of_a_newer_version_is_refused() {
-    let config = config();
+    let config = empty_config();
     let first = open(config.clone(), StorageOptions::default(), HandClock::new()).await;
     sqlx::query("INSERT INTO zipkind.migration (version, checksum) VALUES (99, '')")
         .execute(&first.engine().pool)
@@ -39,7 +39,7 @@ async fn a_schema_of_a_newer_version_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_right_to_create_the_start_names_what_to_run() {
-    let config = config();
+    let config = empty_config();
     let url = config.url.clone().unwrap();
     let mut owner = sqlx::PgConnection::connect(&url).await.unwrap();
     let user = format!("u_{:016x}", fastrand::u64(..));
@@ -67,7 +67,7 @@ async fn nothing_that_is_told_holds_the_password() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_takes_no_writes_is_unhealthy() {
-    let config = config();
+    let config = empty_config();
     let first = open(config.clone(), StorageOptions::default(), HandClock::new()).await;
     first.check().await.unwrap();
     let database = scalar(&first, "SELECT current_database()").await;

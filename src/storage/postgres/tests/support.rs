@@ -9,7 +9,7 @@ use super::super::{PostgresConfig, PostgresEngine};
 use crate::model::testing::spans_from_json;
 use crate::model::{QueryRequest, SpanBatch, TraceId};
 use crate::storage::sql::store::SqlStore;
-use crate::storage::sql::testing::postgres_database;
+use crate::storage::sql::testing::{empty_postgres_database, postgres_database};
 use crate::storage::{Batch, QueryBudget, SpanConsumer, SpanStore, StorageOptions};
 use crate::telemetry::Clock;
 
@@ -38,6 +38,11 @@ impl Clock for HandClock {
 
 pub(super) fn config() -> PostgresConfig {
     PostgresConfig { url: Some(postgres_database()), connections_max: 8, ..PostgresConfig::default() }
+}
+
+/// Without tables.
+pub(super) fn empty_config() -> PostgresConfig {
+    PostgresConfig { url: Some(empty_postgres_database()), connections_max: 8, ..PostgresConfig::default() }
 }
 
 pub(super) async fn open(

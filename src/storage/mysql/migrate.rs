@@ -1,0 +1,38 @@
+//! Making our own tables beside zipkin's. MySQL commits each change of the schema at once, so every statement can be repeated.
+
+use sqlx::{AssertSqlSafe, MySqlPool};
+
+use super::error::{NAME, during, is_denied, is_missing_table, storage_error};
+use crate::storage::{ErrorKind, StorageError};
+
+const SHARED: &str = include_str!("../../../migrations/mysql/0001_shared.sql");
+
+pub(super) async fn migrate(pool: &MySqlPool) -> Result<(), StorageError> {
+    make(pool, "SELECT 1 FROM zipkind_source_position, zipkind_lease LIMIT 1", SHARED).await
+}
+
+/// Runs the statements of `script`, unless `look` finds that the tables are there.
+pub(super) async fn make(pool: &MySqlPool, look: &'static str, script: &'static str) -> Result<(), StorageError> {
+    match sqlx::query(look).fetch_optional(pool).await {
+        Ok(_) => return Ok(()),
+        Err(error) if is_missing_table(&error) => {}
+        Err(error) => return Err(during("migrate")(error)),
+    }
+    for statement in statements(script) {
+        if let Err(error) = sqlx::raw_sql(AssertSqlSafe(statement.clone())).execute(pool).await {
+            if !is_denied(&error) {
+                return Err(storage_error("migrate", error));
+            }
+            let reason = format!("{error}; run as a user who may create tables:\n{statement}");
+            return Err(StorageError::new(ErrorKind::Rejected, NAME, "migrate", reason));
+        }
+    }
+    Ok(())
+}
+
+fn statements(script: &str) -> impl Iterator<Item = String> {
+    let without_comments: Vec<&str> = script.lines().filter(|line| !line.starts_with("--")).collect();
+    let text = without_comments.join("\n");
+    let statements: Vec<String> = text.split(";\n").map(|part| part.trim().trim_end_matches(';').to_owned()).collect();
+    statements.into_iter().filter(|statement| !statement.is_empty())
+}

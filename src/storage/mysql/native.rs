@@ -1,0 +1,97 @@
+//! Our own tables in MySQL and MariaDB (`MYSQL_LAYOUT=native`): the layout of [`sql`](crate::storage::sql).
+//!
+//! Rows of fragments lie in order of arrival, so that writes append; two indexes find them by trace and by time. Old rows are
+//! removed in bounded chunks.
+
+mod names;
+mod read;
+mod retention;
+mod write;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::MySqlPool;
+
+use super::config::MysqlConfig;
+use super::error::{NAME, during};
+use super::{migrate, position};
+use crate::storage::sql::engine::{Engine, Snapshot, WriteFailure};
+use crate::storage::sql::names::Kind;
+use crate::storage::sql::rows::Rows;
+use crate::storage::{SourcePosition, StorageError, StorageOptions};
+use crate::telemetry::Clock;
+
+const TABLES: &str = include_str!("../../../migrations/mysql/0002_native.sql");
+
+/// The connections and what they were told.
+#[derive(Debug)]
+pub(super) struct NativeEngine {
+    pool: MySqlPool,
+    config: MysqlConfig,
+    options: StorageOptions,
+    clock: Arc<dyn Clock>,
+    /// Who this process is to the others.
+    holder: String,
+}
+
+impl NativeEngine {
+    /// Makes the tables when they are not there.
+    pub(super) async fn open(
+        pool: MySqlPool,
+        config: MysqlConfig,
+        options: StorageOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StorageError> {
+        migrate::make(&pool, "SELECT 1 FROM zipkind_fragment, zipkind_posting, zipkind_name LIMIT 1", TABLES).await?;
+        let holder = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
+        Ok(Self { pool, config, options, clock, holder })
+    }
+}
+
+#[async_trait]
+impl Engine for NativeEngine {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn health_name(&self) -> String {
+        format!("MySQLStorage{{{}}}", self.config.place())
+    }
+
+    fn concurrent_writes(&self) -> usize {
+        self.config.concurrent_writes
+    }
+
+    async fn store(&self, rows: &Rows, positions: &[&SourcePosition], arrived: i64) -> Result<(), WriteFailure> {
+        self.store_rows(rows, positions, arrived).await
+    }
+
+    async fn position(&self, group: &str, topic: &str, partition: i32) -> Result<Option<SourcePosition>, StorageError> {
+        position::stored_position(&self.pool, group, topic, partition).await.map_err(during("source position"))
+    }
+
+    async fn list(&self, kind: Kind, owner: &str, max: usize) -> Result<Vec<String>, StorageError> {
+        self.list_names(kind, owner, max).await.map_err(during("names"))
+    }
+
+    async fn begin(&self) -> Result<Box<dyn Snapshot>, StorageError> {
+        Ok(Box::new(read::NativeSnapshot::begin(&self.pool).await?))
+    }
+
+    async fn check(&self) -> Result<(), StorageError> {
+        sqlx::query("SELECT 1 FROM zipkind_fragment LIMIT 1")
+            .fetch_optional(&self.pool)
+            .await
+            .map(|_| ())
+            .map_err(during("check"))
+    }
+
+    async fn maintain(&self) -> Result<(), StorageError> {
+        self.remove_old().await
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,107 @@
+//! One state of the tables, held for the length of one answer.
+
+use async_trait::async_trait;
+use sqlx::mysql::{MySql, MySqlArguments, MySqlRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, MySqlPool, Row, Transaction};
+
+use crate::storage::StorageError;
+use crate::storage::mysql::error::during;
+use crate::storage::sql::engine::{Snapshot, StoredFragment, TimeRow, TimeStep};
+
+/// Traces asked for by one statement.
+const TRACES_PER_STATEMENT: usize = 256;
+
+/// A read transaction.
+pub(super) struct NativeSnapshot {
+    transaction: Transaction<'static, MySql>,
+}
+
+type Bound = Query<'static, MySql, MySqlArguments>;
+
+impl NativeSnapshot {
+    pub(super) async fn begin(pool: &MySqlPool) -> Result<Self, StorageError> {
+        let begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+        Ok(Self { transaction: pool.begin_with(begin).await.map_err(during("query"))? })
+    }
+
+    /// Rows for each of some traces: `head` ends before the list of them.
+    async fn for_traces<T>(
+        &mut self,
+        operation: &'static str,
+        head: &str,
+        lows: &[i64],
+        values: &[i64],
+        read: fn(&MySqlRow) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, StorageError> {
+        let mut found = Vec::new();
+        for part in lows.chunks(TRACES_PER_STATEMENT) {
+            let rows = traces_query(head, part, values).fetch_all(&mut *self.transaction).await;
+            for row in &rows.map_err(during(operation))? {
+                found.push(read(row).map_err(during(operation))?);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The list is filled up to a power of two by repeating its last, so that there are few different statements.
+fn traces_query(head: &str, lows: &[i64], values: &[i64]) -> Bound {
+    let width = lows.len().next_power_of_two();
+    let text = format!("{head} ({})", vec!["?"; width].join(","));
+    let query = values.iter().fold(sqlx::query(AssertSqlSafe(text)), |query, value| query.bind(*value));
+    let last = lows.last().copied().unwrap_or(0);
+    lows.iter().copied().chain(std::iter::repeat(last)).take(width).fold(query, |query, low| query.bind(low))
+}
+
+fn time_row(row: &MySqlRow) -> Result<TimeRow, sqlx::Error> {
+    Ok(TimeRow { max_ms: row.try_get(0)?, trace_low: row.try_get(1)? })
+}
+
+#[async_trait]
+impl Snapshot for NativeSnapshot {
+    async fn fragments(&mut self, lows: &[i64]) -> Result<Vec<StoredFragment>, StorageError> {
+        let head =
+            "SELECT trace_low, arrived, spans FROM zipkind_fragment FORCE INDEX (fragment_trace) WHERE trace_low IN";
+        self.for_traces("read spans", head, lows, &[], |row| {
+            Ok(StoredFragment { trace_low: row.try_get(0)?, arrived: row.try_get(1)?, spans: row.try_get(2)? })
+        })
+        .await
+    }
+
+    async fn newest(&mut self, step: TimeStep) -> Result<Vec<TimeRow>, StorageError> {
+        // MySQL does not use an index for a comparison of pairs.
+        let query = sqlx::query(
+            "SELECT max_ms, trace_low FROM zipkind_fragment FORCE INDEX (fragment_time) \
+             WHERE max_ms BETWEEN ? AND ? AND (max_ms < ? OR trace_low < ?) AND min_ms <= ? \
+             ORDER BY max_ms DESC, trace_low DESC LIMIT ?",
+        )
+        .bind(step.floor_ms)
+        .bind(step.before.0)
+        .bind(step.before.0)
+        .bind(step.before.1)
+        .bind(step.end_ms)
+        .bind(step.rows);
+        let rows = query.fetch_all(&mut *self.transaction).await.map_err(during("read window"))?;
+        rows.iter().map(|row| time_row(row).map_err(during("read window"))).collect()
+    }
+
+    async fn traces_of_service(&mut self, service: i32, rows: i64) -> Result<Vec<i64>, StorageError> {
+        let query =
+            sqlx::query("SELECT trace_low FROM zipkind_posting WHERE service = ? LIMIT ?").bind(service).bind(rows);
+        let rows = query.fetch_all(&mut *self.transaction).await.map_err(during("search"))?;
+        rows.iter().map(|row| row.try_get(0).map_err(during("search"))).collect()
+    }
+
+    async fn with_service(&mut self, lows: &[i64], bit: i64) -> Result<Vec<i64>, StorageError> {
+        let head = "SELECT trace_low FROM zipkind_fragment FORCE INDEX (fragment_trace) \
+            WHERE service_bits & ? <> 0 AND trace_low IN";
+        self.for_traces("search", head, lows, &[bit], |row| row.try_get(0)).await
+    }
+
+    async fn times(&mut self, lows: &[i64], start_ms: i64, end_ms: i64) -> Result<Vec<TimeRow>, StorageError> {
+        let head = "SELECT max_ms, trace_low FROM zipkind_fragment FORCE INDEX (fragment_trace) \
+            WHERE max_ms >= ? AND min_ms <= ? AND trace_low IN";
+        self.for_traces("search", head, lows, &[start_ms, end_ms], time_row).await
+    }
+}

@@ -1,0 +1,143 @@
+//! One write, one transaction of statements with hundreds of rows.
+
+use sqlx::mysql::{MySql, MySqlArguments};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
+
+use super::NativeEngine;
+use crate::storage::SourcePosition;
+use crate::storage::mysql::error::storage_error;
+use crate::storage::mysql::position::{is_stored, move_positions};
+use crate::storage::mysql::{ISOLATION, with_rows};
+use crate::storage::sql::engine::WriteFailure;
+use crate::storage::sql::rows::{FragmentRow, PostingRow, Rows};
+
+/// Rows of one statement, at most, and bytes of their spans, about. The engine takes 65,535 values and 16 MiB. Statements of
+/// full size are prepared once; the last ones have a power of two of rows, so that there are few different ones.
+const ROWS_MAX: usize = 512;
+const BYTES_MAX: usize = 2 << 20;
+
+type Bound = Query<'static, MySql, MySqlArguments>;
+
+enum Failure {
+    Stale(Vec<usize>),
+    Engine(sqlx::Error),
+    /// The transaction may have been committed or not.
+    Unknown(sqlx::Error),
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl NativeEngine {
+    pub(super) async fn store_rows(
+        &self,
+        rows: &Rows,
+        positions: &[&SourcePosition],
+        arrived: i64,
+    ) -> Result<(), WriteFailure> {
+        match self.transaction(rows, positions, arrived).await {
+            Ok(()) => Ok(()),
+            Err(Failure::Stale(stale)) => Err(WriteFailure::Stale(stale)),
+            Err(Failure::Engine(error)) => Err(WriteFailure::Engine(storage_error("write", error))),
+            Err(Failure::Unknown(error)) => {
+                if is_stored(&self.pool, positions).await {
+                    tracing::warn!(%error, "a commit that reported an error was stored all the same");
+                    return Ok(());
+                }
+                Err(WriteFailure::Engine(storage_error("write", error)))
+            }
+        }
+    }
+
+    async fn transaction(&self, rows: &Rows, positions: &[&SourcePosition], arrived: i64) -> Result<(), Failure> {
+        let mut connection = self.pool.acquire().await?;
+        sqlx::raw_sql(ISOLATION).execute(&mut *connection).await?;
+        let mut transaction = connection.begin().await?;
+        let stale = move_positions(&mut transaction, positions).await?;
+        if !stale.is_empty() {
+            transaction.rollback().await?;
+            return Err(Failure::Stale(stale));
+        }
+        insert_fragments(&mut transaction, &rows.fragments, arrived).await?;
+        insert_postings(&mut transaction, &rows.postings).await?;
+        self.write_names(&mut transaction, &rows.names).await?;
+        transaction.commit().await.map_err(|error| match error.as_database_error() {
+            Some(_) => Failure::Engine(error),
+            None => Failure::Unknown(error),
+        })
+    }
+}
+
+async fn insert_fragments(
+    connection: &mut MySqlConnection,
+    rows: &[FragmentRow],
+    arrived: i64,
+) -> Result<(), sqlx::Error> {
+    let mut rest = rows;
+    while !rest.is_empty() {
+        let (part, after) = rest.split_at(fitting(rest));
+        rest = after;
+        fragments_query(part, arrived).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+fn fragments_query(rows: &[FragmentRow], arrived: i64) -> Bound {
+    let text = with_rows(
+        "INSERT INTO zipkind_fragment (arrived, trace_low, content, min_ms, max_ms, service_bits, spans) VALUES",
+        rows.len(),
+        7,
+        // A repeated write: nothing changes. INSERT IGNORE would swallow other errors too.
+        " ON DUPLICATE KEY UPDATE content = VALUES(content)",
+    );
+    rows.iter().fold(sqlx::query(AssertSqlSafe(text)), |query, row| {
+        query
+            .bind(arrived)
+            .bind(row.trace_low)
+            .bind(row.content)
+            .bind(row.min_ms)
+            .bind(row.max_ms)
+            .bind(row.service_bits)
+            .bind(row.spans.clone())
+    })
+}
+
+async fn insert_postings(connection: &mut MySqlConnection, rows: &[PostingRow]) -> Result<(), sqlx::Error> {
+    let mut rest = rows;
+    while !rest.is_empty() {
+        let (part, after) = rest.split_at(power_of_two(rest.len().min(ROWS_MAX)));
+        rest = after;
+        postings_query(part).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+fn postings_query(rows: &[PostingRow]) -> Bound {
+    let text = with_rows(
+        "INSERT INTO zipkind_posting (service, day, trace_low) VALUES",
+        rows.len(),
+        3,
+        " ON DUPLICATE KEY UPDATE day = VALUES(day)",
+    );
+    let query = sqlx::query(AssertSqlSafe(text));
+    rows.iter().fold(query, |query, row| query.bind(row.service).bind(row.day).bind(row.trace_low))
+}
+
+/// How many rows go into one statement; one at least.
+fn fitting(rows: &[FragmentRow]) -> usize {
+    let mut bytes = 0;
+    let fits = rows.iter().take(ROWS_MAX).take_while(|row| {
+        bytes += row.spans.len();
+        bytes <= BYTES_MAX
+    });
+    power_of_two(fits.count().max(1))
+}
+
+/// The largest one up to `number`.
+fn power_of_two(number: usize) -> usize {
+    1 << number.ilog2()
+}

@@ -1,0 +1,6 @@
+//! Against a real server, which the first test starts.
+
+mod conformance;
+mod native;
+mod support;
+mod zipkin;

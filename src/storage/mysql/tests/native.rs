@@ -1,0 +1,86 @@
+//! Our own tables.
+
+use std::sync::Arc;
+
+use super::super::{MysqlConfig, MysqlLayout};
+use super::support::{HandClock, NOW_MS, config, open, open_at, read, scalar, span_at, write};
+use crate::model::SpanBatch;
+use crate::storage::sql::crash_check::what_was_acknowledged_survives_crashes;
+use crate::storage::sql::testing::OwnServer;
+use crate::storage::{Retry, RetryConfig, StorageOptions};
+
+const ROWS: &str =
+    "SELECT concat((SELECT count(*) FROM zipkind_fragment), ' ', (SELECT count(*) FROM zipkind_posting))";
+const DAY_MS: i64 = 86_400_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_write_adds_no_row() {
+    let config = config(MysqlLayout::Native);
+    let store = open(config.clone(), StorageOptions::default()).await;
+    let mut spans = span_at(1, 1, "a", NOW_MS * 1000);
+    write(&*store, spans.clone()).await.unwrap();
+    write(&*store, spans.clone()).await.unwrap();
+    assert_eq!(scalar(&config, ROWS).await, "1 1");
+    spans.append(&span_at(2, 1, "b", NOW_MS * 1000));
+    write(&*store, spans).await.unwrap();
+    assert_eq!(scalar(&config, ROWS).await, "2 2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_rows_are_removed_and_what_arrived_lately_stays() {
+    let clock = HandClock::new();
+    let config = config(MysqlLayout::Native);
+    let store = open_at(config.clone(), StorageOptions::default(), Arc::clone(&clock)).await;
+    write(&*store, span_at(1, 1, "a", (NOW_MS - 6 * DAY_MS) * 1000)).await.unwrap();
+    write(&*store, span_at(2, 1, "b", (NOW_MS - 400 * DAY_MS) * 1000)).await.unwrap();
+    write(&*store, span_at(3, 1, "c", 0)).await.unwrap();
+    write(&*store, span_at(4, 1, "d", (NOW_MS + 3 * DAY_MS) * 1000)).await.unwrap();
+    store.maintain().await.unwrap();
+    assert_eq!(read(&*store, &[1, 2, 3, 4]).await.len(), 4, "all have just arrived");
+    clock.advance_ms(2 * DAY_MS);
+    store.maintain().await.unwrap();
+    assert_eq!(read(&*store, &[1, 2]).await.len(), 0);
+    assert_eq!(read(&*store, &[3, 4]).await.len(), 2);
+    clock.advance_ms(9 * DAY_MS);
+    store.maintain().await.unwrap();
+    assert_eq!(scalar(&config, ROWS).await, "0 0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_with_the_same_spans_in_reversed_order_end_and_double_nothing() {
+    const ROUNDS: u64 = 10;
+    let config = config(MysqlLayout::Native);
+    let retry = RetryConfig { tries_max: 20, ..RetryConfig::default() };
+    let mut tasks = Vec::new();
+    for writer in 0..4 {
+        let store = Retry::new(open(config.clone(), StorageOptions::default()).await, retry);
+        tasks.push(tokio::spawn(async move {
+            for round in 0..ROUNDS {
+                let parts =
+                    (1..=40).map(|n| span_at(round * 100 + n, 1, &format!("s{}", n % 7 + round), NOW_MS * 1000));
+                let parts: Vec<SpanBatch> = if writer % 2 == 0 { parts.collect() } else { parts.rev().collect() };
+                let mut spans = SpanBatch::new();
+                parts.iter().for_each(|part| spans.append(part));
+                write(&store, spans).await.unwrap();
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let store = open(config.clone(), StorageOptions::default()).await;
+    let lows: Vec<u64> = (0..ROUNDS).flat_map(|round| (1..=40).map(move |n| round * 100 + n)).collect();
+    let traces = read(&*store, &lows).await;
+    assert_eq!(traces.len() as u64, ROUNDS * 40);
+    assert!(traces.iter().all(|trace| trace.len() == 1));
+    assert_eq!(scalar(&config, "SELECT count(*) FROM zipkind_fragment").await, (ROUNDS * 40).to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_survives_crashes_of_the_server() {
+    let server = OwnServer::start("mariadb");
+    let config =
+        MysqlConfig { url: Some(server.address.clone()), layout: Some(MysqlLayout::Native), ..MysqlConfig::default() };
+    let store = open(config, StorageOptions::default()).await;
+    what_was_acknowledged_survives_crashes(server, store).await;
+}
