@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::ingest::AckMode;
-use crate::storage::{MemoryConfig, PostgresConfig, RetryConfig, SqliteConfig, StorageOptions, TimeoutConfig};
+use crate::storage::{
+    MemoryConfig, MysqlConfig, PostgresConfig, RetryConfig, SqliteConfig, StorageOptions, TimeoutConfig,
+};
 
 fn env(pairs: &[(&str, &str)]) -> HashMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -38,6 +40,7 @@ fn nothing_set_gives_the_defaults_the_parts_declare() {
     let sqlite = SqliteConfig { path: config.storage.sqlite.path.clone(), ..SqliteConfig::default() };
     assert_eq!(config.storage.sqlite, sqlite);
     assert_eq!(config.storage.postgres, PostgresConfig::default());
+    assert_eq!(config.storage.mysql, MysqlConfig::default());
     assert_eq!(config.storage.timeout, TimeoutConfig::default());
     assert_eq!(config.storage.retry, RetryConfig::default());
     assert_eq!(config.limits, ServerLimits::default());
@@ -111,7 +114,7 @@ fn all_problems_are_listed_at_once() {
     let text = examined.outcome.unwrap_err().to_string();
     for line in [
         "QUERY_PORT: \"70000\" is not a number from 0 to 65535 (environment)",
-        "STORAGE_TYPE: \"oracle\" is none of sqlite, mem, none, postgres (environment)",
+        "STORAGE_TYPE: \"oracle\" is none of sqlite, mem, none, postgres, mysql (environment)",
         "STRICT_TRACE_ID: \"maybe\" is neither true nor false (environment)",
         "COLLECTOR_SAMPLE_RATE: \"1.5\" is not a number from 0 to 1 (argument)",
         "COLLECTOR_QUEUE_WAIT: \"soon\" is not a time like 11s or 100ms (environment)",

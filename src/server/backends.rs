@@ -8,7 +8,7 @@ use prometheus::Registry;
 use crate::config::{StorageConfig, StorageKind};
 use crate::storage::{
     MemoryStorage, Metered, NoneStorage, RedMetrics, Retry, SqliteStorage, StorageBackend, StorageMetrics, Timeout,
-    Traced, open_postgres,
+    Traced, open_mysql, open_postgres,
 };
 use crate::telemetry::Clock;
 use crate::transport::kafka::{Forwarder, KafkaConfig};
@@ -37,6 +37,10 @@ pub(super) async fn open(
         StorageKind::Postgres => {
             let opened = open_postgres(config.postgres.clone(), options, clock).await;
             Arc::new(opened.map_err(|error| anyhow!("spans cannot be kept in PostgreSQL: {error}"))?)
+        }
+        StorageKind::Mysql => {
+            let opened = open_mysql(config.mysql.clone(), options, clock).await;
+            opened.map_err(|error| anyhow!("spans cannot be kept in MySQL: {error}"))?
         }
     };
     let requests = config.red_metrics_series_max.map(|series_max| RedMetrics::register(registry, series_max));

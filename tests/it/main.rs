@@ -22,6 +22,7 @@ mod otlp_ports;
 mod packaging;
 mod readme;
 mod recorded;
+mod recorded_mysql;
 mod red;
 mod self_tracing;
 mod support;

@@ -2,7 +2,7 @@
 
 use crate::config::reader::Reader;
 use crate::config::variables as rows;
-use crate::storage::{PostgresConfig, PostgresTls, SqliteConfig};
+use crate::storage::{MysqlConfig, MysqlLayout, PostgresConfig, PostgresTls, SqliteConfig};
 
 /// Retention is the same for every store; `embedded` has read it.
 pub(super) fn postgres(reader: &mut Reader, embedded: &SqliteConfig, is_chosen: bool) -> PostgresConfig {
@@ -31,6 +31,36 @@ pub(super) fn postgres(reader: &mut Reader, embedded: &SqliteConfig, is_chosen: 
         retention_max_age: embedded.retention_max_age,
         retention_min_stay: embedded.retention_min_stay,
         retention_max_bytes: embedded.retention_max_bytes,
+        ..defaults
+    }
+}
+
+/// As [`postgres`].
+pub(super) fn mysql(reader: &mut Reader, embedded: &SqliteConfig, is_chosen: bool) -> MysqlConfig {
+    let url = reader.text(&rows::MYSQL_JDBC_URL);
+    if let (true, Some(Err(reason))) = (is_chosen, url.as_deref().map(MysqlConfig::check_url)) {
+        reader.problem("MYSQL_JDBC_URL", reason);
+    }
+    let layout = match reader.choice(&rows::MYSQL_LAYOUT) {
+        Some("zipkin") => Some(MysqlLayout::Zipkin),
+        Some("native") => Some(MysqlLayout::Native),
+        _ => None,
+    };
+    let defaults = MysqlConfig::default();
+    MysqlConfig {
+        url,
+        host: reader.text(&rows::MYSQL_HOST).unwrap_or(defaults.host),
+        port: reader.number(&rows::MYSQL_TCP_PORT, 1..=u16::MAX),
+        database: reader.text(&rows::MYSQL_DB).unwrap_or(defaults.database),
+        user: reader.text(&rows::MYSQL_USER),
+        password: reader.text(&rows::MYSQL_PASS),
+        tls: reader.flag(&rows::MYSQL_USE_SSL),
+        layout,
+        connections_max: reader.number(&rows::MYSQL_MAX_CONNECTIONS, 2..=1000),
+        concurrent_writes: reader.number(&rows::MYSQL_CONCURRENT_WRITES, 1..=100),
+        retention_max_age: embedded.retention_max_age,
+        retention_min_stay: embedded.retention_min_stay,
+        retention_of_zipkin: reader.flag(&rows::MYSQL_ZIPKIN_RETENTION),
         ..defaults
     }
 }

@@ -8,7 +8,7 @@ use crate::config::reader::Reader;
 use crate::config::sources::EnvSource;
 use crate::config::variables as rows;
 use crate::storage::{
-    MemoryConfig, PostgresConfig, RetryConfig, SqliteConfig, StorageOptions, Synchronous, TimeoutConfig,
+    MemoryConfig, MysqlConfig, PostgresConfig, RetryConfig, SqliteConfig, StorageOptions, Synchronous, TimeoutConfig,
 };
 
 /// Where the database rests when the environment says nothing.
@@ -31,6 +31,8 @@ pub struct StorageConfig {
     pub sqlite: SqliteConfig,
     /// Settings of PostgreSQL.
     pub postgres: PostgresConfig,
+    /// Settings of MySQL and MariaDB.
+    pub mysql: MysqlConfig,
     /// How long calls may take.
     pub timeout: TimeoutConfig,
     /// How often and how long a call is tried again.
@@ -52,6 +54,8 @@ pub enum StorageKind {
     None,
     /// PostgreSQL.
     Postgres,
+    /// MySQL or MariaDB.
+    Mysql,
 }
 
 impl StorageKind {
@@ -63,6 +67,7 @@ impl StorageKind {
             Self::Mem => "mem",
             Self::None => "none",
             Self::Postgres => "postgres",
+            Self::Mysql => "mysql",
         }
     }
 }
@@ -72,6 +77,7 @@ pub(super) fn storage(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<
         Some("mem") => StorageKind::Mem,
         Some("none") => StorageKind::None,
         Some("postgres") => StorageKind::Postgres,
+        Some("mysql") => StorageKind::Mysql,
         _ => StorageKind::Sqlite,
     };
     if reader.is_set(&rows::MEM_MAX_SPANS) && !reader.is_set(&rows::STORAGE_TYPE) {
@@ -98,6 +104,7 @@ pub(super) fn storage(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<
         options,
         memory,
         postgres: servers::postgres(reader, &sqlite, kind == StorageKind::Postgres),
+        mysql: servers::mysql(reader, &sqlite, kind == StorageKind::Mysql),
         sqlite,
         timeout: TimeoutConfig {
             write: reader.duration(&rows::STORAGE_WRITE_TIMEOUT),

@@ -6,7 +6,7 @@ use super::Preset::{Computed, Text as Is, Unset};
 use super::TimeUnit::{Milliseconds, Seconds};
 
 super::variables! {
-    STORAGE_TYPE: Choice("sqlite, mem, none, postgres"), Is("sqlite"), Used, ["STORAGE_TYPE"], "zipkin.storage.type",
+    STORAGE_TYPE: Choice("sqlite, mem, none, postgres, mysql"), Is("sqlite"), Used, ["STORAGE_TYPE"], "zipkin.storage.type",
         "where spans rest: a durable embedded database, memory only, nowhere, or a database server";
     STORAGE_WRITE_TIMEOUT: Duration(Milliseconds), Is("30s"), Used, ["STORAGE_WRITE_TIMEOUT"], "zipkind.storage.write-timeout",
         "how long one try of a write may take";

@@ -5,21 +5,11 @@ use super::Kind::{Choice, Duration, Flag, List, Number, Secret, Text, Url};
 use super::Preset::{Text as Is, Unset};
 use super::TimeUnit::{Milliseconds, Seconds};
 
-const NO_MYSQL: super::Effect = Nothing("this version has no MySQL storage");
 const NO_CASSANDRA: super::Effect = Nothing("this version has no Cassandra storage");
 const NO_ELASTICSEARCH: super::Effect = Nothing("this version has no Elasticsearch storage");
 const NOT_READ: super::Effect = Nothing("zipkin 3.6 documents it but does not read it, and neither does this server");
 
 super::variables! {
-    MYSQL_JDBC_URL: Url, Unset, NO_MYSQL, ["MYSQL_JDBC_URL"], "zipkin.storage.mysql.jdbc-url", "address, wins over its parts";
-    MYSQL_HOST: Text, Is("localhost"), NO_MYSQL, ["MYSQL_HOST"], "zipkin.storage.mysql.host", "host";
-    MYSQL_TCP_PORT: Number, Is("3306"), NO_MYSQL, ["MYSQL_TCP_PORT"], "zipkin.storage.mysql.port", "port";
-    MYSQL_DB: Text, Is("zipkin"), NO_MYSQL, ["MYSQL_DB"], "zipkin.storage.mysql.db", "database";
-    MYSQL_USER: Text, Unset, NO_MYSQL, ["MYSQL_USER"], "zipkin.storage.mysql.username", "user";
-    MYSQL_PASS: Secret, Unset, NO_MYSQL, ["MYSQL_PASS"], "zipkin.storage.mysql.password", "password";
-    MYSQL_MAX_CONNECTIONS: Number, Is("10"), NO_MYSQL, ["MYSQL_MAX_CONNECTIONS"], "zipkin.storage.mysql.max-active", "most connections";
-    MYSQL_USE_SSL: Flag, Is("false"), NO_MYSQL, ["MYSQL_USE_SSL"], "zipkin.storage.mysql.use-ssl", "connect with TLS";
-
     CASSANDRA_CONTACT_POINTS: List, Is("localhost"), NO_CASSANDRA, ["CASSANDRA_CONTACT_POINTS"], "zipkin.storage.cassandra3.contact-points", "hosts, each with a port or 9042";
     CASSANDRA_LOCAL_DC: Text, Is("datacenter1"), NO_CASSANDRA, ["CASSANDRA_LOCAL_DC"], "zipkin.storage.cassandra3.local-dc", "nearest data centre";
     CASSANDRA_KEYSPACE: Text, Is("zipkin2"), NO_CASSANDRA, ["CASSANDRA_KEYSPACE"], "zipkin.storage.cassandra3.keyspace", "keyspace";

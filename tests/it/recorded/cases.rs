@@ -27,6 +27,7 @@ macro_rules! stamp {
         cases!(MEMORY, memory, Store::Memory, $($every)* $($memory)*);
         cases!(SQLITE, sqlite, Store::Sqlite, $($every)*);
         cases!(POSTGRES, postgres, Store::Postgres, $($every)*);
+        cases!(MYSQL, mysql, Store::MysqlNative, $($every)*);
     };
 }
 

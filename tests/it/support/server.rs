@@ -12,6 +12,8 @@ pub(crate) enum Store {
     Memory,
     Sqlite,
     Postgres,
+    MysqlNative,
+    MysqlZipkin,
 }
 
 /// A running server; killed when dropped. Its folder goes with it.
@@ -29,10 +31,19 @@ impl Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = database(&folder);
         let database_url = database_url(store);
+        // With zipkin's own variables.
+        let place = database_url.split_once('@').map_or("", |(_, place)| place);
+        let jdbc_url = format!("jdbc:mysql://{place}?autoReconnect=true");
         let mut variables = match store {
             Store::Memory => vec![("STORAGE_TYPE", "mem")],
             Store::Sqlite => vec![("STORAGE_TYPE", "sqlite"), ("SQLITE_PATH", path.to_str().expect("a plain path"))],
             Store::Postgres => vec![("STORAGE_TYPE", "postgres"), ("POSTGRES_URL", &database_url)],
+            Store::MysqlNative | Store::MysqlZipkin => vec![
+                ("STORAGE_TYPE", "mysql"),
+                ("MYSQL_JDBC_URL", &jdbc_url),
+                ("MYSQL_USER", "zipkin"),
+                ("MYSQL_PASS", "zipkin"),
+            ],
         };
         variables.extend_from_slice(env);
         let process = Process::start(folder.path(), &variables);
@@ -53,7 +64,7 @@ impl Server {
         match self.store {
             Store::Memory => "InMemoryStorage{}".to_owned(),
             Store::Sqlite => format!("SQLiteStorage{{path={}}}", database(&self.folder).display()),
-            Store::Postgres => {
+            Store::Postgres | Store::MysqlNative | Store::MysqlZipkin => {
                 let health: serde_json::Value = serde_json::from_str(&self.get("/health").text()).expect("JSON");
                 let details = health["zipkin"]["details"].as_object().expect("components").keys();
                 details.into_iter().find(|name| name.contains("SQLStorage{")).expect("its name").clone()
@@ -62,7 +73,6 @@ impl Server {
     }
 
     /// Where its database server keeps its spans.
-    #[allow(dead_code, reason = "asked by tests of single stores")]
     pub(crate) fn database_url(&self) -> &str {
         &self.database_url
     }
@@ -95,6 +105,11 @@ impl Server {
 fn database_url(store: Store) -> String {
     match store {
         Store::Postgres => zipkind::storage::database_servers::postgres_database(),
+        Store::MysqlNative => zipkind::storage::database_servers::mysql_database(""),
+        Store::MysqlZipkin => {
+            let tables = String::from_utf8(super::read("mysql/zipkin-tables.sql")).expect("text");
+            zipkind::storage::database_servers::mysql_database(&tables)
+        }
         Store::Memory | Store::Sqlite => String::new(),
     }
 }
