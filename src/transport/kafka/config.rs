@@ -164,4 +164,20 @@ mod tests {
         let twice = KafkaConfig { otlp_topics: vec!["otlp".into(), "zipkin".into()], ..KafkaConfig::default() };
         assert_eq!(twice.all_topics(), ["zipkin", "otlp"]);
     }
+
+    #[test]
+    fn tls_plain_and_scram_are_compiled_in() {
+        for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
+            let set = [
+                ("security.protocol", "SASL_SSL"),
+                ("sasl.mechanism", mechanism),
+                ("sasl.username", "zipkin"),
+                ("sasl.password", "secret"),
+            ];
+            let properties = set.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+            let config = KafkaConfig { properties, ..KafkaConfig::default() };
+            let client: Result<rdkafka::producer::BaseProducer, _> = config.producer().create();
+            assert!(client.is_ok(), "{mechanism}: {:?}", client.err());
+        }
+    }
 }
