@@ -15,7 +15,7 @@ pub mod variables;
 use std::fmt;
 use std::path::Path;
 
-pub use command_line::CommandLine;
+pub use command_line::{CommandLine, StoreCommand};
 pub use parts::{ServerConfig, StorageConfig, StorageKind};
 pub use secret::Secret;
 pub use sources::{EnvSource, ProcessEnv};

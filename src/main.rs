@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use zipkind::config::{CommandLine, Config, ProcessEnv};
+use zipkind::config::{CommandLine, Config, ProcessEnv, StoreCommand};
 use zipkind::server;
 use zipkind::transport::kafka::tasks::KafkaTask;
 
@@ -35,6 +35,9 @@ fn main() -> ExitCode {
     if let Some(task) = &command_line.kafka {
         return do_kafka_task(&config, task);
     }
+    if let Some(command) = &command_line.store {
+        return inspect_store(&config, command);
+    }
     if command_line.health { ask_for_health(&config) } else { start(config) }
 }
 
@@ -44,6 +47,17 @@ fn do_kafka_task(config: &Config, task: &KafkaTask) -> ExitCode {
             let _ = write!(std::io::stdout(), "{answer}");
             ExitCode::SUCCESS
         }
+        Err(reason) => {
+            let _ = writeln!(std::io::stderr(), "{reason:#}");
+            ExitCode::from(EXIT_NOT_STARTED)
+        }
+    }
+}
+
+fn inspect_store(config: &Config, command: &StoreCommand) -> ExitCode {
+    match server::inspect_store(&config.storage, command, std::io::stdout()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(EXIT_NOT_STARTED),
         Err(reason) => {
             let _ = writeln!(std::io::stderr(), "{reason:#}");
             ExitCode::from(EXIT_NOT_STARTED)

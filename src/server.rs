@@ -14,6 +14,7 @@ mod routes;
 mod self_tracing;
 mod signals;
 mod sockets;
+mod store_command;
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use tracing::{info, warn};
 pub use ending::Ending;
 pub use kafka::run_task as run_kafka_task;
 pub use probe::ask_for_health;
+pub use store_command::inspect_store;
 
 use crate::config::{Config, ServerConfig};
 use crate::ingest::{Collector, MemoryBudget};

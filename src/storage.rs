@@ -34,7 +34,7 @@ pub use red_metrics::RedMetrics;
 pub use retry::{Retry, RetryConfig};
 #[cfg(any(test, feature = "conformance"))]
 pub use sql::testing as database_servers;
-pub use sqlite::{SqliteConfig, SqliteMetrics, SqliteStorage, Synchronous};
+pub use sqlite::{SqliteConfig, SqliteFigures, SqliteInspector, SqliteMetrics, SqliteStorage, Synchronous};
 pub use timeout::{Timeout, TimeoutConfig};
 pub use traced::Traced;
 pub use types::{Batch, Capabilities, PINS_PART, PinnedTrace, QueryBudget, SourcePosition, StorageOptions, Stored};

@@ -1,6 +1,7 @@
 //! The command line: a few options, and any property as `--zipkin.x.y=value`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
@@ -15,8 +16,26 @@ pub struct CommandLine {
     pub health: bool,
     /// Do something with Kafka, and end.
     pub kafka: Option<KafkaTask>,
+    /// Look at the embedded database, and end.
+    pub store: Option<StoreCommand>,
     /// Properties given as arguments, the last of a name wins.
     pub properties: Vec<(String, String)>,
+}
+
+/// What can be asked of the embedded database, also while a server has it open.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum StoreCommand {
+    /// Print figures: blocks, spans, bytes.
+    Stats,
+    /// Read everything, verify checksums, derive views anew and compare; status 1 when something is wrong.
+    Check,
+    /// Print all spans, a JSON list of spans a line, as POST /api/v2/spans takes them.
+    Export,
+    /// Write a copy to a file that does not exist.
+    Backup {
+        /// The new file.
+        file: PathBuf,
+    },
 }
 
 /// Distributed-tracing collector, store and UI: a drop-in for zipkin-server in one binary.
@@ -41,6 +60,9 @@ enum Command {
     /// Looks at what the Kafka collector reads, and changes it.
     #[command(subcommand)]
     Kafka(KafkaTask),
+    /// Looks at the embedded database: its figures, a check, all spans, a copy.
+    #[command(subcommand)]
+    Store(StoreCommand),
 }
 
 impl CommandLine {
@@ -58,8 +80,12 @@ impl CommandLine {
             }
         }
         let options = Options::try_parse_from(others)?;
-        let kafka = options.command.map(|Command::Kafka(task)| task);
-        Ok(Self { check_config: options.check_config, health: options.health, kafka, properties })
+        let (kafka, store) = match options.command {
+            Some(Command::Kafka(task)) => (Some(task), None),
+            Some(Command::Store(command)) => (None, Some(command)),
+            None => (None, None),
+        };
+        Ok(Self { check_config: options.check_config, health: options.health, kafka, store, properties })
     }
 }
 

@@ -9,6 +9,7 @@ mod block;
 mod cache;
 mod config;
 mod error;
+mod inspect;
 mod links;
 mod live;
 mod load;
@@ -39,6 +40,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 pub use config::{SqliteConfig, Synchronous};
+pub use inspect::{SqliteFigures, SqliteInspector};
 pub use retention::SqliteMetrics;
 
 use self::block::BlockNames;
@@ -111,6 +113,9 @@ struct Store {
     bytes_max: u64,
     metrics: SqliteMetrics,
     pins: Pins,
+    /// Told at each step of housekeeping, so that a test can look at what a crash would leave there.
+    #[cfg(test)]
+    at_step: parking_lot::Mutex<Option<tests::AtStep>>,
 }
 
 impl SqliteStorage {
@@ -132,7 +137,8 @@ impl SqliteStorage {
             damage: Arc::new(Damage::new(metrics.damaged.clone())),
         };
         let pins = Pins::load(&mut opened.writer).await.map_err(during("open"))?;
-        let rows = load::block_rows(&mut opened.writer).await.map_err(during("open"))?;
+        let mut rows = load::block_rows(&mut opened.writer).await.map_err(during("open"))?;
+        load::remove_left_over(&mut opened.writer, &mut rows).await.map_err(during("open"))?;
         let (next_block, next_row) = (rows.next_block, rows.next_row);
         let (for_blocks, for_names) = (reader.clone(), options.clone());
         let loaded = seal::on_blocking_thread(move || load::blocks(rows, &for_blocks, &for_names)).await?;
@@ -156,6 +162,8 @@ impl SqliteStorage {
             unmergeable: parking_lot::Mutex::default(),
             metrics,
             pins,
+            #[cfg(test)]
+            at_step: parking_lot::Mutex::default(),
         });
         store.upgrade().await?;
         Ok(Self { store, tasks: TaskTracker::new(), failure: parking_lot::Mutex::default(), _lock: opened.lock })
@@ -306,6 +314,15 @@ impl Store {
             if spans.len() > INLINE_SPANS_MAX && can_step_aside { tokio::task::block_in_place(add) } else { add() }
         }
         Ok(())
+    }
+
+    /// A place between two commits.
+    fn step(&self, name: &'static str) {
+        #[cfg(test)]
+        if let Some(at_step) = &*self.at_step.lock() {
+            at_step.0(name);
+        }
+        tracing::trace!(name, "housekeeping");
     }
 
     /// Runs a query on a thread that may block. A caller that goes away cancels its budget.

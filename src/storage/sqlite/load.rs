@@ -40,7 +40,7 @@ pub(super) struct LoadedBlocks {
     pub(super) divided: HashSet<u64>,
 }
 
-/// Reads the list, and removes what an interrupted sealing or removal left behind.
+/// Reads the list.
 pub(super) async fn block_rows(connection: &mut SqliteConnection) -> Result<BlockRows, sqlx::Error> {
     let rows: Vec<BlockRow> = sqlx::query_as(
         "SELECT id, sealed_to, covers_to, arrived_ms, min_ms, max_ms, spans, traces, chunks, bytes FROM block \
@@ -54,8 +54,19 @@ pub(super) async fn block_rows(connection: &mut SqliteConnection) -> Result<Bloc
     {
         taken.entry(block).or_default().insert(low as u64);
     }
-    let known: HashSet<i64> = rows.iter().map(|row| row.0).collect();
-    let mut next_block = known.iter().max().map_or(1, |id| id + 1);
+    let next_block = rows.iter().map(|row| row.0).max().map_or(1, |id| id + 1);
+    let last_row: i64 =
+        sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM recent").fetch_one(&mut *connection).await?;
+    let last_row = rows.iter().map(|row| row.1.max(row.2)).max().unwrap_or(0).max(last_row);
+    Ok(BlockRows { rows, taken, next_block, next_row: last_row + 1 })
+}
+
+/// Removes what an interrupted sealing or removal left behind.
+pub(super) async fn remove_left_over(
+    connection: &mut SqliteConnection,
+    read: &mut BlockRows,
+) -> Result<(), sqlx::Error> {
+    let known: HashSet<i64> = read.rows.iter().map(|row| row.0).collect();
     for (find, remove, per_block) in [
         ("SELECT min(id) FROM chunk WHERE id >= ?1", "DELETE FROM chunk WHERE id >= ?1 AND id < ?2", CHUNKS_MAX),
         ("SELECT min(id) FROM view WHERE id >= ?1", "DELETE FROM view WHERE id >= ?1 AND id < ?2", KINDS_MAX),
@@ -67,14 +78,11 @@ pub(super) async fn block_rows(connection: &mut SqliteConnection) -> Result<Bloc
             if !known.contains(&block) {
                 tracing::info!(block, "removing what is left of a block that was not finished");
                 sqlx::query(remove).bind(block * per_block).bind(from).execute(&mut *connection).await?;
-                next_block = next_block.max(block + 1);
+                read.next_block = read.next_block.max(block + 1);
             }
         }
     }
-    let last_row: i64 =
-        sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM recent").fetch_one(&mut *connection).await?;
-    let last_row = rows.iter().map(|row| row.1.max(row.2)).max().unwrap_or(0).max(last_row);
-    Ok(BlockRows { rows, taken, next_block, next_row: last_row + 1 })
+    Ok(())
 }
 
 /// Reads what is derived from each block. A block whose views are damaged is left out and noted.

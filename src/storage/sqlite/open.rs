@@ -12,13 +12,17 @@ use super::config::{SqliteConfig, Synchronous};
 use super::error::{NAME, corrupt, is_busy, is_not_a_database, storage_error, unavailable};
 use crate::storage::{ErrorKind, StorageError};
 
-/// Schema of this binary.
-pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 /// 'zipk', as the first migration sets it.
 const APPLICATION_ID: i64 = 0x7a69_706b;
 const OPERATION: &str = "open";
 /// Prepared statements kept by a connection.
 const STATEMENTS_MAX: usize = 128;
+
+/// The schema that this binary reads and writes.
+pub(super) fn schema_version() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
 
 /// What an open file consists of.
 #[derive(Debug)]
@@ -152,7 +156,7 @@ async fn check_owner(path: &Path) -> Result<(), StorageError> {
     let tables: i64 =
         sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut connection).await.map_err(read)?;
     sqlx::Connection::close(connection).await.map_err(read)?;
-    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let known = schema_version();
     // The migrator's own table comes before the first migration: a start that ended in between left nothing else.
     if application_id != APPLICATION_ID && tables > 1 {
         return Err(StorageError::new(

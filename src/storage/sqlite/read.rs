@@ -41,6 +41,11 @@ impl Damage {
         self.places.lock().len()
     }
 
+    /// Those that are known.
+    pub(super) fn places(&self) -> Vec<String> {
+        self.places.lock().iter().map(|place| format!("{place} is damaged")).collect()
+    }
+
     /// Notes a place; told once.
     pub(super) fn note(&self, place: &str, error: &dyn std::fmt::Display) {
         let mut places = self.places.lock();
@@ -189,7 +194,7 @@ impl Reader {
         })
     }
 
-    fn view_value(&self, block: i64, kind: u8) -> Result<Vec<u8>, StorageError> {
+    pub(super) fn view_value(&self, block: i64, kind: u8) -> Result<Vec<u8>, StorageError> {
         let row = self.fetch("SELECT value FROM view WHERE id = ?1", block * KINDS_MAX + i64::from(kind))?;
         row.try_get(0).map_err(during("read"))
     }

@@ -108,12 +108,23 @@ impl Store {
     /// One round of housekeeping.
     pub(super) async fn keep_house(self: &Arc<Self>) -> Result<(), StorageError> {
         self.seal_while_due().await?;
-        let _alone = self.housekeeping.lock().await;
         let ends = Instant::now() + self.config.retention_turn;
-        self.seal_old().await?;
-        self.remove_by_age().await?;
-        while Instant::now() < ends && self.merge_once().await? {}
-        self.remove_by_size(ends).await?;
+        // The lock is for one piece of work at a time: sealing that is due must not wait for all of them.
+        {
+            let _alone = self.housekeeping.lock().await;
+            self.seal_old().await?;
+            self.remove_by_age().await?;
+        }
+        while Instant::now() < ends {
+            let _alone = self.housekeeping.lock().await;
+            if !self.merge_once().await? {
+                break;
+            }
+        }
+        {
+            let _alone = self.housekeeping.lock().await;
+            self.remove_by_size(ends).await?;
+        }
         self.live.forget_hidden();
         self.collect_garbage(ends).await?;
         self.give_space_back(ends).await?;
@@ -188,6 +199,7 @@ impl Store {
             let commit = Commit { removed: &removed, ..Commit::default() };
             open_writer(&mut writer)?.commit(&commit).await.map_err(during(OPERATION))?;
         }
+        self.step("blocks removed");
         self.note_garbage(&removed);
         self.live.change(None, Change { removed, ..Change::default() });
         self.metrics.removed_spans.with_label_values(&[reason]).inc_by(spans);
@@ -250,7 +262,9 @@ impl Store {
 
     async fn remove_some(&self, sql: &'static str, block: i64) -> Result<u64, StorageError> {
         let mut writer = self.writer.lock().await;
-        open_writer(&mut writer)?.run(sql, block).await.map_err(during(OPERATION))
+        let removed = open_writer(&mut writer)?.run(sql, block).await.map_err(during(OPERATION))?;
+        self.step("some of a block removed");
+        Ok(removed)
     }
 
     async fn give_space_back(&self, ends: Instant) -> Result<(), StorageError> {
@@ -271,6 +285,7 @@ impl Store {
                 .execute(connection)
                 .await
                 .map_err(during(OPERATION))?;
+            self.step("pages given back");
         }
     }
 

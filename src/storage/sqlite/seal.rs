@@ -218,6 +218,8 @@ impl Store {
                 let mut writer = self.writer.lock().await;
                 next =
                     open_writer(&mut writer)?.store_chunks(block.id, next, built).await.map_err(during(OPERATION))?;
+                drop(writer);
+                self.step("chunks stored");
             }
         }
         let damaged_rows = self.damaged_rows.lock().clone();
@@ -232,6 +234,7 @@ impl Store {
             let mut writer = self.writer.lock().await;
             open_writer(&mut writer)?.commit(&commit).await.map_err(during(OPERATION))?;
         }
+        self.step("blocks changed");
         if expired > 0 {
             self.metrics.removed_spans.with_label_values(&["age"]).inc_by(expired);
         }

@@ -57,7 +57,9 @@ impl Store {
         let mut writer = self.writer.lock().await;
         let writer = open_writer(&mut writer)?;
         let id = writer.next_row;
-        let Some((row, spans)) = move_fragments(writer.connection(), id, &self.reader).await? else { return Ok(false) };
+        let now_ms = self.clock.now_ms();
+        let moving = move_fragments(writer.connection(), id, now_ms, &self.reader);
+        let Some((row, spans)) = moving.await? else { return Ok(false) };
         writer.next_row = id + 1;
         *moved += spans.len();
         self.live.add(row, &spans);
@@ -68,6 +70,7 @@ impl Store {
 async fn move_fragments(
     connection: &mut SqliteConnection,
     id: i64,
+    now_ms: i64,
     reader: &super::read::Reader,
 ) -> Result<Option<(RecentRow, SpanBatch)>, StorageError> {
     let engine = during(OPERATION);
@@ -92,6 +95,8 @@ async fn move_fragments(
     if rows.is_empty() {
         return Ok(None);
     }
+    // Without a note nothing may seem so old that it expires at once.
+    let arrived_ms = if arrived_ms > 0 { arrived_ms } else { now_ms };
     sqlx::query("INSERT INTO recent (id, arrived_ms, spans) VALUES (?1, ?2, ?3)")
         .bind(id)
         .bind(arrived_ms)

@@ -15,7 +15,7 @@ fn service(random: &mut Random) -> String {
 }
 
 /// Spans of few traces, most near each other in time, some far away, some without time; reported in any order, some twice.
-fn random_spans(random: &mut Random, count: u64, traces: u64) -> SpanBatch {
+pub(super) fn random_spans(random: &mut Random, count: u64, traces: u64) -> SpanBatch {
     let mut spans = SpanBatch::new();
     let mut builder = SpanBuilder::new();
     for _ in 0..count {
@@ -53,7 +53,7 @@ fn random_spans(random: &mut Random, count: u64, traces: u64) -> SpanBatch {
     spans
 }
 
-fn random_request(random: &mut Random, traces: u64) -> QueryRequest {
+pub(super) fn random_request(random: &mut Random, traces: u64) -> QueryRequest {
     let span_ms = traces * 700;
     QueryRequest {
         service_name: (!random.chance(3)).then(|| service(random)),
@@ -68,10 +68,10 @@ fn random_request(random: &mut Random, traces: u64) -> QueryRequest {
     }
 }
 
-struct Pair {
-    sqlite: SqliteStorage,
-    memory: MemoryStorage,
-    _directory: tempfile::TempDir,
+pub(super) struct Pair {
+    pub(super) sqlite: SqliteStorage,
+    pub(super) memory: MemoryStorage,
+    pub(super) _directory: tempfile::TempDir,
 }
 
 async fn pair(strict_trace_id: bool) -> Pair {
@@ -97,7 +97,7 @@ impl Pair {
         }
     }
 
-    async fn compare_search(&self, request: &QueryRequest) {
+    pub(super) async fn compare_search(&self, request: &QueryRequest) {
         let budget = QueryBudget::unlimited();
         let found = self.sqlite.search(request, &budget).await.unwrap();
         let expected = self.memory.search(request, &budget).await.unwrap();
@@ -106,7 +106,7 @@ impl Pair {
         assert_eq!(found, expected, "{request:?}");
     }
 
-    async fn compare_lists(&self) {
+    pub(super) async fn compare_lists(&self) {
         let pairs: [&dyn SpanStore; 2] = [&self.sqlite, &self.memory];
         let mut answers = Vec::new();
         for storage in pairs {
@@ -122,7 +122,7 @@ impl Pair {
         assert_eq!(answers[0], answers[1]);
     }
 
-    async fn compare_traces(&self, random: &mut Random, traces: u64) {
+    pub(super) async fn compare_traces(&self, random: &mut Random, traces: u64) {
         let ids: Vec<TraceId> = (0..5)
             .map(|_| TraceId::from_halves(random.below(2), random.below(traces) + u64::MAX / 2).unwrap())
             .collect();
@@ -131,7 +131,7 @@ impl Pair {
         assert_eq!(found, self.memory.traces(&ids, &budget).await.unwrap(), "{ids:?}");
     }
 
-    async fn compare_dependencies(&self, random: &mut Random, traces: u64) {
+    pub(super) async fn compare_dependencies(&self, random: &mut Random, traces: u64) {
         let end_ms = NOW_MS - 5_000 + random.below(traces * 700 + 10_000) as i64;
         let lookback_ms = [500, 3_000, 60_000, i64::MAX / 4][random.below(4) as usize];
         let budget = QueryBudget::unlimited();
@@ -145,7 +145,7 @@ impl Pair {
 }
 
 impl Pair {
-    async fn compare_red(&self, random: &mut Random, traces: u64) {
+    pub(super) async fn compare_red(&self, random: &mut Random, traces: u64) {
         let start_minute = NOW_MS / 60_000 - 1 + random.below(traces * 700 / 60_000 + 2) as i64;
         let request = RedRequest {
             service_name: random.chance(2).then(|| service(random)),

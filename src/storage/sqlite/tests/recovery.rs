@@ -10,7 +10,7 @@ use crate::storage::{Batch, ErrorKind, QueryBudget, SpanConsumer, SpanStore, Sql
 const SUFFIXES: [&str; 2] = ["", "-wal"];
 
 /// What a machine that loses power has on its disk: database and log, nothing of the memory shared beside them.
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     for suffix in SUFFIXES {
         let name = format!("zipkind.db{suffix}");
         if from.join(&name).exists() {
