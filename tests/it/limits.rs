@@ -149,7 +149,8 @@ fn the_list_of_limits_names_variables_metrics_and_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let list = std::fs::read_to_string(root.join("docs/LIMITS.md")).unwrap();
     let defaults: HashMap<String, Preset> = variables::all().map(|row| (row.label(), row.default)).collect();
-    let exposed = Server::start(Store::Memory, &[]).get("/prometheus").text();
+    let metrics_of = |store| Server::start(store, &[]).get("/prometheus").text();
+    let exposed = metrics_of(Store::Memory) + &metrics_of(Store::Sqlite);
     let mut sources = String::new();
     for folder in ["src", "tests"] {
         read_sources(&root.join(folder), &mut sources);

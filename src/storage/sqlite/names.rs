@@ -16,30 +16,38 @@ pub(super) enum List<'a> {
     Values(&'a str),
 }
 
-/// Adds the names of a block, as far as the lists have room.
-pub(super) fn add(known: &mut BlockNames, of_block: &BlockNames, options: &StorageOptions) {
+/// Adds the names of a block, as far as the lists have room; how many had none.
+pub(super) fn add(known: &mut BlockNames, of_block: &BlockNames, options: &StorageOptions) -> u64 {
+    let mut left_out = 0;
     for (service, names) in of_block.services.iter().filter(|(service, _)| !service.is_empty()) {
         if known.services.len() >= options.service_names_max && !known.services.contains_key(service) {
+            left_out += 1;
             continue;
         }
         let listed = known.services.entry(service.clone()).or_default();
-        extend(&mut listed.span_names, &names.span_names, options.names_per_service_max);
-        extend(&mut listed.remote_names, &names.remote_names, options.names_per_service_max);
+        left_out += extend(&mut listed.span_names, &names.span_names, options.names_per_service_max);
+        left_out += extend(&mut listed.remote_names, &names.remote_names, options.names_per_service_max);
     }
     for (key, values) in &of_block.values {
-        extend(known.values.entry(key.clone()).or_default(), values, options.service_names_max);
+        left_out += extend(known.values.entry(key.clone()).or_default(), values, options.service_names_max);
     }
+    left_out
 }
 
-fn extend(known: &mut BTreeSet<String>, names: &BTreeSet<String>, max: usize) {
+/// How many of the names had no room.
+fn extend(known: &mut BTreeSet<String>, names: &BTreeSet<String>, max: usize) -> u64 {
+    let mut left_out = 0;
     for name in names {
-        if known.len() >= max {
-            return;
+        if known.contains(name) {
+            continue;
         }
-        if !known.contains(name) {
+        if known.len() >= max {
+            left_out += 1;
+        } else {
             known.insert(name.clone());
         }
     }
+    left_out
 }
 
 /// A list, sorted as zipkin sorts.

@@ -1,5 +1,6 @@
 //! Removing what is old or too much, a block at a time, and giving its space back; merging on the way.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -30,6 +31,9 @@ const ROOM_PART: u64 = 16;
 pub struct SqliteMetrics {
     pub(super) removed_spans: IntCounterVec,
     pub(super) damaged: IntCounter,
+    pub(super) names_left_out: IntCounter,
+    /// How many of them were those of spans in memory, when they were counted last.
+    recent_left_out: Arc<AtomicU64>,
     file_bytes: IntGauge,
     wal_bytes: IntGauge,
     blocks: IntGauge,
@@ -49,6 +53,12 @@ impl Default for SqliteMetrics {
                 "places of the database found damaged since the start",
             )
             .expect("a valid counter"),
+            names_left_out: IntCounter::new(
+                "storage_sqlite_names_left_out_total",
+                "times a name was not listed because of a limit",
+            )
+            .expect("a valid counter"),
+            recent_left_out: Arc::default(),
             file_bytes: gauge("storage_sqlite_file_bytes", "size of the database file"),
             wal_bytes: gauge("storage_sqlite_wal_bytes", "size of the write-ahead log"),
             blocks: gauge("storage_sqlite_blocks", "blocks of settled spans"),
@@ -65,10 +75,19 @@ impl SqliteMetrics {
     pub fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
         registry.register(Box::new(self.removed_spans.clone()))?;
         registry.register(Box::new(self.damaged.clone()))?;
+        registry.register(Box::new(self.names_left_out.clone()))?;
         for gauge in [&self.file_bytes, &self.wal_bytes, &self.blocks, &self.recent_spans] {
             registry.register(Box::new(gauge.clone()))?;
         }
         Ok(())
+    }
+}
+
+impl SqliteMetrics {
+    /// Counts what came since the last time, of a number that only grows.
+    fn count_recent_left_out(&self, total: u64) {
+        let before = self.recent_left_out.swap(total, Ordering::Relaxed);
+        self.names_left_out.inc_by(total.saturating_sub(before));
     }
 }
 
@@ -132,6 +151,7 @@ impl Store {
         self.metrics.wal_bytes.set(file_bytes(&beside(&self.config.path, "-wal")) as i64);
         self.metrics.blocks.set(self.live.blocks().len() as i64);
         self.metrics.recent_spans.set(self.live.held().0 as i64);
+        self.metrics.count_recent_left_out(self.live.index.read().names.left_out());
         Ok(())
     }
 

@@ -242,7 +242,8 @@ impl Store {
         if let Some((block, built)) = built {
             let (id, spans, traces) = (block.id, block.figures.spans, block.figures.traces);
             tracing::debug!(id, spans, traces, bytes = block.bytes, taken = change.taken.len(), "a block was sealed");
-            names::add(&mut self.names.lock(), &built.names, &self.live.options);
+            let left_out = names::add(&mut self.names.lock(), &built.names, &self.live.options);
+            self.metrics.names_left_out.inc_by(left_out);
             self.reader.put_traces(id, built.traces);
             change.added = Some(Arc::new(block));
         }

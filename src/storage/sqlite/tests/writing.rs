@@ -147,6 +147,12 @@ async fn services_beyond_the_limit_are_found_but_not_listed() {
         limit: 10,
     };
     assert_eq!(storage.search(&request, &QueryBudget::unlimited()).await.unwrap().len(), 1);
+    assert_eq!(storage.metrics().names_left_out.get(), 0);
+    storage.maintain().await.unwrap();
+    let counted = storage.metrics().names_left_out.get();
+    assert!(counted > 0);
+    storage.maintain().await.unwrap();
+    assert_eq!(storage.metrics().names_left_out.get(), counted, "nothing is counted again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
