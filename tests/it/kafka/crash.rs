@@ -104,3 +104,10 @@ fn nothing_is_lost_or_doubled_when_one_of_two_members_on_postgresql_is_killed_un
     let store = [("STORAGE_TYPE", "postgres"), ("POSTGRES_URL", url.as_str())];
     survive(&topic("crash-postgres", PARTITIONS), &store, 2);
 }
+
+#[test]
+fn nothing_is_lost_or_doubled_when_one_of_two_members_on_mariadb_is_killed_under_load() {
+    let url = zipkind::storage::database_servers::mysql_database("");
+    let store = [("STORAGE_TYPE", "mysql"), ("MYSQL_JDBC_URL", url.as_str()), ("MYSQL_LAYOUT", "native")];
+    survive(&topic("crash-mariadb", PARTITIONS), &store, 2);
+}
