@@ -47,6 +47,15 @@ export class Meter {
     return this.bytes;
   }
 
+  /** Compressed bytes of the style sheets of this page. */
+  styleBytes(): Promise<number> {
+    return this.page.evaluate(() =>
+      (performance.getEntriesByType('resource') as PerformanceResourceTiming[])
+        .filter(({ name }) => name.endsWith('.css'))
+        .reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
+    );
+  }
+
   /** CPU seconds of the main thread since the page began. */
   async mainSeconds(): Promise<number> {
     return (await this.metrics()).get('TaskDuration') ?? 0;
