@@ -9,7 +9,7 @@ import { type AddressInfo, createServer as createSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
 
-const dist = new URL('../dist/', import.meta.url).pathname;
+const dist = process.env.UI_DIST ?? new URL('../dist/', import.meta.url).pathname;
 const mediaTypes: Readonly<Record<string, string>> = {
   '.js': 'text/javascript',
   '.css': 'text/css',

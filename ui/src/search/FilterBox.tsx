@@ -1,7 +1,6 @@
 import { useNavigate } from '@tanstack/react-router';
 import { Filter as FilterIcon, X } from 'lucide-react';
-import { type KeyboardEvent, useRef, useState } from 'react';
-import { Autocomplete, Input, ListBox, ListBoxItem, TextField } from 'react-aria-components';
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { SearchAddress } from '../address/search';
 import { PlainText } from '../widgets/PlainText';
@@ -23,22 +22,34 @@ export function FilterBox(props: {
   const navigate = useNavigate();
   const [text, setText] = useState('');
   const [open, setOpen] = useState(false);
+  /** The suggestion that Enter and Tab take, -1 for none. */
+  const [active, setActive] = useState(-1);
+  const listId = useId();
   const input = useRef<HTMLInputElement>(null);
   const quiet = useRef(false);
   const { known, failed } = useKnownNames(search.serviceName, text);
   const suggestions = open ? suggest(text, known, search) : [];
   const filters = filtersOf(search);
+  const optionId = (at: number) => `${listId}-${at}`;
+  useEffect(() => {
+    if (active >= 0) document.getElementById(`${listId}-${active}`)?.scrollIntoView({ block: 'nearest' });
+  }, [active, listId]);
 
   /** Back to the input without suggestions, which would cover what is below the box. */
   const rest = () => {
     setOpen(false);
+    setActive(-1);
     quiet.current = true;
     input.current?.focus();
     quiet.current = false;
   };
-  const write = (next: string) => {
+  const type = (next: string) => {
     setText(next);
     setOpen(true);
+    setActive(next === '' ? -1 : 0);
+  };
+  const write = (next: string) => {
+    type(next);
     input.current?.focus();
   };
   const accept = (suggestion: Suggestion | undefined) => {
@@ -57,17 +68,17 @@ export function FilterBox(props: {
     write(textOf(filter));
   };
   const onKeyDown = (event: KeyboardEvent<HTMLInputElement>) => {
-    const focused = suggestions.find(({ id }) => id === focusedKey(event.currentTarget));
+    const focused = suggestions[active];
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) onRun();
     else if (event.key === 'Enter' && !focused && text.trim() === '') onRun();
-    else if (event.key === 'Enter' && !focused) accept(suggestions[0]);
+    else if (event.key === 'Enter') accept(focused ?? suggestions[0]);
     else if (event.key === 'Tab' && !event.shiftKey && focused && text !== '') accept(focused);
     else if (event.key === 'Backspace' && text === '' && filters.length > 0) edit(filters.at(-1) as Filter);
     else if (event.key === 'Escape' && open) setOpen(false);
-    else {
-      if (event.key === 'ArrowDown' && !open) setOpen(true);
-      return;
-    }
+    else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+      setOpen(true);
+      setActive(nextOption(active, event.key === 'ArrowDown' ? 1 : -1, suggestions.length));
+    } else return;
     event.preventDefault();
     event.stopPropagation();
   };
@@ -92,42 +103,57 @@ export function FilterBox(props: {
           }}
         />
       ))}
-      <Autocomplete inputValue={text} onInputChange={setText}>
-        <TextField className={styles.field ?? ''} aria-label={t('filterLabel')}>
-          <Input
-            ref={input}
-            className={styles.input ?? ''}
-            data-search-box=""
-            placeholder={filters.length === 0 ? t('filterPlaceholder') : t('filterMore')}
-            onKeyDownCapture={onKeyDown}
-            onFocus={() => !quiet.current && setOpen(true)}
-            onClick={() => setOpen(true)}
-            onInput={() => setOpen(true)}
-            autoCapitalize="none"
-            spellCheck={false}
-            maxLength={2_000}
-          />
-        </TextField>
-        <div className={styles.popup} hidden={!open || (suggestions.length === 0 && !failed)}>
-          <ListBox
-            aria-label={t('suggestions')}
-            className={styles.list ?? ''}
-            items={suggestions}
-            onAction={(key) => accept(suggestions.find(({ id }) => id === key))}
-          >
-            {(suggestion) => <SuggestionRow suggestion={suggestion} />}
-          </ListBox>
-          {failed && <p className={styles.note}>{t('namesFailed')}</p>}
+      <div className={styles.field}>
+        <input
+          ref={input}
+          className={styles.input}
+          type="text"
+          data-search-box=""
+          value={text}
+          onChange={({ target }) => type(target.value)}
+          aria-label={t('filterLabel')}
+          aria-autocomplete="list"
+          aria-controls={listId}
+          aria-activedescendant={suggestions[active] && optionId(active)}
+          placeholder={filters.length === 0 ? t('filterPlaceholder') : t('filterMore')}
+          onKeyDown={onKeyDown}
+          onFocus={() => !quiet.current && setOpen(true)}
+          onClick={() => setOpen(true)}
+          autoCapitalize="none"
+          autoComplete="off"
+          spellCheck={false}
+          maxLength={2_000}
+        />
+      </div>
+      <div className={styles.popup} hidden={!open || (suggestions.length === 0 && !failed)}>
+        <div role="listbox" id={listId} aria-label={t('suggestions')} className={styles.list}>
+          {suggestions.map((suggestion, at) => (
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the keys reach the input, which keeps the focus
+            <div
+              key={suggestion.id}
+              role="option"
+              id={optionId(at)}
+              aria-selected={at === active}
+              className={styles.option}
+              onMouseDown={(event) => event.preventDefault()}
+              onMouseMove={() => setActive(at)}
+              onClick={() => accept(suggestion)}
+            >
+              <SuggestionText suggestion={suggestion} />
+            </div>
+          ))}
         </div>
-      </Autocomplete>
+        {failed && <p className={styles.note}>{t('namesFailed')}</p>}
+      </div>
     </div>
   );
 }
 
-/** The suggestion under the virtual focus: React Aria tells it only through the attribute. */
-function focusedKey(input: HTMLInputElement): string | undefined {
-  const id = input.getAttribute('aria-activedescendant');
-  return (id === null ? null : document.getElementById(id))?.dataset.key;
+/** Up and down through the options, round at both ends. */
+function nextOption(active: number, direction: 1 | -1, count: number): number {
+  if (count === 0) return -1;
+  if (active < 0) return direction > 0 ? 0 : count - 1;
+  return (active + direction + count) % count;
 }
 
 function problemOf(filter: Filter, problems: readonly Problem[]): Problem | undefined {
@@ -135,36 +161,35 @@ function problemOf(filter: Filter, problems: readonly Problem[]): Problem | unde
   return problems.find((problem) => problem === filter.key || problem === 'durationOrder');
 }
 
-function SuggestionRow({ suggestion }: { readonly suggestion: Suggestion }) {
+function SuggestionText({ suggestion }: { readonly suggestion: Suggestion }): ReactNode {
   const { t } = useTranslation('search');
   const { filterText } = useFilterText();
-  const row = { id: suggestion.id, className: styles.option ?? '' };
   if (suggestion.kind === 'key') {
     const { label, hint } = filterText({ key: suggestion.key });
     return (
-      <ListBoxItem {...row} textValue={label}>
+      <>
         <span className={styles.key}>{label}</span>
         <span className={styles.hint}>{hint}</span>
-      </ListBoxItem>
+      </>
     );
   }
   if (suggestion.kind === 'trace') {
     return (
-      <ListBoxItem {...row} textValue={suggestion.traceId}>
+      <>
         <span className={styles.key}>{t('openTrace')}</span>
         <span className={styles.value}>{suggestion.traceId}</span>
-      </ListBoxItem>
+      </>
     );
   }
   const { label } = filterText(suggestion.filter);
   return (
-    <ListBoxItem {...row} textValue={`${label} ${suggestion.filter.value}`}>
+    <>
       <span className={styles.key}>{label}</span>
       <span className={styles.value}>
         <PlainText text={suggestion.filter.value} />
       </span>
       {suggestion.free && <span className={styles.hint}>{t('asTyped')}</span>}
-    </ListBoxItem>
+    </>
   );
 }
 
