@@ -15,7 +15,7 @@ const zipkin = process.env.ZIPKIN_URL ?? '';
 const dist = process.env.UI_DIST ?? new URL('../dist', import.meta.url).pathname;
 const rounds = Number(process.env.ROUNDS ?? 3);
 /** How long the peer may try to show a trace; it is asked once, because it needs minutes where it fails. */
-const patienceMs = 45_000;
+const patienceMs = 1_000 * Number(process.env.PATIENCE_SECONDS ?? 60);
 const listService = 'listed';
 
 interface Row {
