@@ -40,6 +40,8 @@ impl PartitionTask {
                     offset,
                     "the topic is not the one it was: it was deleted and made again, or lost its end; it is read from its beginning"
                 );
+                // Nothing of the new topic is stored; the count tells that from the old topic's end.
+                self.metrics.consumed.set(0);
                 self.shared.metrics.made_anew.inc();
                 return Some(Ended::Again(Reposition::MadeAnew));
             }
