@@ -2,11 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { startPeer } from './peer';
 
-const binary = process.env.ZIPKIND_BIN ?? new URL('../../target/debug/zipkind', import.meta.url).pathname;
+// Servers start in folders of their own, where a relative path would name something else.
+const binary = resolve(process.env.ZIPKIND_BIN ?? new URL('../../target/debug/zipkind', import.meta.url).pathname);
 const startWithinMs = 60_000;
 
 /** A plain zipkin-server stands in for ours when this names the program that starts one: see `peer.ts`. */
