@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'react';
+import { useLayoutEffect, useRef } from 'react';
 import { preferences } from '../settings/preferences';
 
 /**
@@ -63,13 +63,13 @@ function onKeyDown(event: KeyboardEvent): void {
   }
 }
 
-/** Keys that work while the component is shown. */
+/** Keys that work while the component is shown: from its first paint on, so that none is lost right after it. */
 export function useShortcuts(shortcuts: Shortcuts): void {
   const layer = useRef<Layer>({ current: shortcuts });
-  useEffect(() => {
+  useLayoutEffect(() => {
     layer.current.current = shortcuts;
   });
-  useEffect(() => {
+  useLayoutEffect(() => {
     const mine = layer.current;
     layers.push(mine);
     if (!listening) {
