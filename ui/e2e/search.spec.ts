@@ -58,6 +58,7 @@ test.describe('filters find what they say', () => {
 
   test('Backspace in an empty box edits the last one; a cross removes it', async ({ page, server }) => {
     await page.goto(server.ui('?annotationQuery=a%3D1&minDuration=5ms'));
+    await expect(page.getByRole('button', { name: 'at least: 5ms', exact: true })).toBeVisible();
     await filters(page).focus();
     await page.keyboard.press('Backspace');
     await expect(filters(page)).toHaveValue('minDuration:5ms');
