@@ -80,6 +80,22 @@ test('the table is sorted by any column, has tags as columns and becomes a file'
   expect(lines[2]).toContain(',frontend,charge,CLIENT,700000,50000,1,1,payment failed');
 });
 
+test('choices made one right after the other are in the address at once', async ({ page, server }) => {
+  await openShop(page, server, '?v=table&d=0');
+  await expect(page.getByRole('columnheader', { name: 'Duration' })).toBeVisible();
+  await page.evaluate(async () => {
+    for (const name of ['Duration', 'Self time', 'Operation', 'Kind']) {
+      const headers = [...document.querySelectorAll<HTMLElement>('[role=columnheader] button')];
+      headers.find((header) => header.textContent?.startsWith(name))!.click();
+      await new Promise(requestAnimationFrame);
+    }
+  });
+  // Read once, not awaited: what is reloaded now must not come back as it was before.
+  expect(await page.evaluate(() => location.search)).toMatch(/sort=-?kind/);
+  await page.reload();
+  await expect(page.getByRole('columnheader', { name: 'Kind' })).toHaveAttribute('aria-sort', /ascending|descending/);
+});
+
 test('a search filters the table, a row opens its detail', async ({ page, server }) => {
   await openShop(page, server, '?v=table&q=payment');
   await expect.poll(() => cells(page, 2)).toEqual(['charge', 'post /charge', 'score']);

@@ -2,13 +2,15 @@ import { useLocation, useRouter } from '@tanstack/react-router';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { formatRaw, parseRaw } from '../address/raw';
 import { formatTrace, parseTrace, type TraceAddress } from '../address/trace';
+import { WriteBudget } from './writeBudget';
 
 /** Parts to change; `undefined` takes an optional part away. */
 export type AddressChange = { readonly [K in keyof TraceAddress]?: TraceAddress[K] | undefined };
 export type UpdateAddress = (change: AddressChange, history?: 'replace' | 'push') => void;
 
-/** Browsers allow about 100 changes of the address in 30 s: of quick changes not more than this is written. */
-const WRITE_EVERY_MS = 350;
+/** Together less than the 100 changes in 30 s that browsers allow. */
+const WRITES_AT_ONCE = 15;
+const WRITE_EVERY_MS = 400;
 
 export function changed(address: TraceAddress, change: AddressChange): TraceAddress {
   const next = { ...address, ...change } as Record<string, unknown>;
@@ -17,17 +19,18 @@ export function changed(address: TraceAddress, change: AddressChange): TraceAddr
 }
 
 /**
- * The state of the page, kept here so that it changes at once, and written to the address a moment later. Back, Forward
- * and links win over what is here.
+ * The state of the page, kept here so that it changes at once, and written to the address: single choices now, a stream
+ * of them a moment later. Back, Forward and links win over what is here.
  */
 export function useTraceAddress(): { address: TraceAddress; update: UpdateAddress; flush: () => void } {
   const router = useRouter();
   const searchStr = useLocation({ select: (location) => location.searchStr });
   const [address, setAddress] = useState(() => parseTrace(parseRaw(searchStr)));
   const latest = useRef(address);
-  const written = useRef<string | undefined>(searchStr);
+  // What was written and is not yet seen as the router's location, oldest first.
+  const pending = useRef([searchStr]);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  const writtenAtMs = useRef(0);
+  const [budget] = useState(() => new WriteBudget(WRITES_AT_ONCE, WRITE_EVERY_MS, performance.now()));
 
   const write = useCallback(
     (replace: boolean) => {
@@ -36,12 +39,12 @@ export function useTraceAddress(): { address: TraceAddress; update: UpdateAddres
       const search = formatTrace(latest.current);
       const text = formatRaw(search);
       if (text === router.latestLocation.searchStr) return;
-      written.current = text;
-      writtenAtMs.current = performance.now();
+      pending.current.push(text);
+      budget.spend(performance.now());
       const { pathname } = router.latestLocation;
       void router.navigate({ to: pathname, search: search as never, replace, resetScroll: false });
     },
-    [router],
+    [router, budget],
   );
 
   const update = useCallback<UpdateAddress>(
@@ -54,11 +57,11 @@ export function useTraceAddress(): { address: TraceAddress; update: UpdateAddres
         write(false);
         return;
       }
-      const waitMs = writtenAtMs.current + WRITE_EVERY_MS - performance.now();
+      const waitMs = budget.waitMs(performance.now());
       if (waitMs <= 0) write(true);
       else timer.current ??= setTimeout(() => write(true), waitMs);
     },
-    [write],
+    [write, budget],
   );
 
   const flush = useCallback(() => {
@@ -66,8 +69,12 @@ export function useTraceAddress(): { address: TraceAddress; update: UpdateAddres
   }, [write]);
 
   useEffect(() => {
-    if (written.current === searchStr) return;
-    written.current = undefined;
+    const seen = pending.current.lastIndexOf(searchStr);
+    if (seen >= 0) {
+      pending.current.splice(0, seen + 1);
+      return;
+    }
+    pending.current = [];
     clearTimeout(timer.current);
     timer.current = undefined;
     latest.current = parseTrace(parseRaw(searchStr));
