@@ -66,11 +66,14 @@ impl std::fmt::Display for Format {
 pub struct DecodeLimits {
     /// Most spans in one message; one more refuses the message.
     pub spans_max: usize,
+    /// Most bytes of the spans of one OTLP request: each repeats the attributes of its resource, so that a small
+    /// request could become a huge one. The other formats do not grow so.
+    pub otlp_spans_bytes_max: usize,
 }
 
 impl Default for DecodeLimits {
     fn default() -> Self {
-        Self { spans_max: 100_000 }
+        Self { spans_max: 100_000, otlp_spans_bytes_max: 64 << 20 }
     }
 }
 

@@ -13,9 +13,6 @@ use super::DecodeLimits;
 use crate::model::SpanBatch;
 use convert::Converter;
 
-/// Most bytes of the spans of one request, as many as a body may have inflated: every span repeats its resource.
-const SPANS_BYTES_MAX: usize = 64 << 20;
-
 /// Spans of one export request, and how many of it could not be taken.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Export {
@@ -36,7 +33,7 @@ pub enum OtlpError {
     /// More spans than [`DecodeLimits::spans_max`].
     #[error("more than {0} spans in one request")]
     TooManySpans(usize),
-    /// Its spans, each with the attributes of its resource, take more than this many bytes.
+    /// Its spans, each with the attributes of its resource, take more than [`DecodeLimits::otlp_spans_bytes_max`].
     #[error("spans of more than {0} bytes in one request, with the attributes of their resources")]
     TooLarge(usize),
 }

@@ -61,7 +61,10 @@ pub(super) fn read(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<Str
     let query = reading::query(reader, &storage.options);
     let api = reading::api(reader, &storage.options);
     let ingest = ingest(reader);
-    let decode = DecodeLimits { spans_max: reader.number(&rows::COLLECTOR_MESSAGE_SPANS_MAX, 1..=100_000_000) };
+    let decode = DecodeLimits {
+        spans_max: reader.number(&rows::COLLECTOR_MESSAGE_SPANS_MAX, 1..=100_000_000),
+        otlp_spans_bytes_max: reader.bytes(&rows::COLLECTOR_OTLP_SPANS_BYTES_MAX, 1 << 10),
+    };
     let ingest_memory_bytes = reader.bytes_or(&rows::INGEST_MEMORY_BYTES, 1 << 20, memory_bytes_default());
     let mut config = Config {
         server,

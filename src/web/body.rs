@@ -394,3 +394,6 @@ async fn discard(body: &mut Body) {
 fn begins_as_text(bytes: &[u8]) -> bool {
     bytes.first() == Some(&b'[')
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use crate::support::http::{Request, Response};
 use crate::support::server::{Server, Store};
 
 /// All limits of HTTP, so small that a test reaches them.
-const SMALL: [(&str, &str); 13] = [
+const SMALL: [(&str, &str); 14] = [
     ("HTTP_BODY_BYTES_MAX", "2KiB"),
     ("HTTP_INFLATED_BYTES_MAX", "8KiB"),
     ("HTTP_ENCODINGS_MAX", "1"),
@@ -27,6 +27,7 @@ const SMALL: [(&str, &str); 13] = [
     ("HTTP_CONNECTIONS_MAX", "8"),
     ("GRPC_MESSAGE_BYTES_MAX", "1KiB"),
     ("COLLECTOR_MESSAGE_SPANS_MAX", "3"),
+    ("COLLECTOR_OTLP_SPANS_BYTES_MAX", "1KiB"),
     ("STORAGE_SERVICE_NAMES_MAX", "2"),
     ("STORAGE_NAMES_PER_SERVICE_MAX", "2"),
 ];
@@ -97,6 +98,28 @@ fn the_limit_of_a_grpc_message_is_hit_answered_and_counted() {
     let status = response.header("grpc-status").map(str::to_owned).unwrap_or_else(|| response.text());
     assert!(status.contains("11"), "OUT_OF_RANGE: {status:?} {:?}", response.headers);
     assert_eq!(metric(&server, "http_request_bodies_refused_total", "\"inflated_too_large\""), 1.0);
+}
+
+#[test]
+fn the_limit_of_what_an_otlp_request_becomes_is_hit_answered_and_counted() {
+    let server = Server::start(Store::Memory, &SMALL);
+    let span = |id: u32| {
+        format!(
+            r#"{{"traceId":"{id:032x}","spanId":"{id:016x}","startTimeUnixNano":"1","endTimeUnixNano":"2","name":"a"}}"#
+        )
+    };
+    let send = |spans: &[String]| {
+        let long = "x".repeat(400);
+        let resource = format!(r#"{{"attributes":[{{"key":"long","value":{{"stringValue":"{long}"}}}}]}}"#);
+        let scope = format!(r#"{{"spans":[{}]}}"#, spans.join(","));
+        let body = format!(r#"{{"resourceSpans":[{{"resource":{resource},"scopeSpans":[{scope}]}}]}}"#);
+        server.send(&Request::new("POST", "/v1/traces").header("Content-Type", "application/json").body(body))
+    };
+    assert_eq!(send(&[span(1)]).status, 200);
+    let refused = send(&[span(1), span(2), span(3)]);
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.text().contains("spans of more than 1024 bytes in one request"), "{}", refused.text());
+    assert_eq!(metric(&server, "zipkin_collector_messages_dropped_total", "\"otlp_http\""), 1.0);
 }
 
 /// What the server says until it ends the connection.

@@ -48,7 +48,10 @@ fn endpoints_of_null_or_without_members_are_none() {
 fn the_limit_counts_the_spans_after_conversion() {
     let body = r#"[{"traceId":"1","id":"2","annotations":[{"timestamp":1,"value":"cs","endpoint":{"serviceName":"a"}},
         {"timestamp":2,"value":"sr","endpoint":{"serviceName":"b"}}]}]"#;
-    assert_eq!(decode(body.as_bytes(), &DecodeLimits { spans_max: 2 }).map(|batch| batch.len()), Ok(2));
-    let refused = decode(body.as_bytes(), &DecodeLimits { spans_max: 1 });
+    assert_eq!(
+        decode(body.as_bytes(), &DecodeLimits { spans_max: 2, ..DecodeLimits::default() }).map(|batch| batch.len()),
+        Ok(2)
+    );
+    let refused = decode(body.as_bytes(), &DecodeLimits { spans_max: 1, ..DecodeLimits::default() });
     assert_eq!(refused, Err(DecodeError::TooManySpans { format: Format::JsonV1, spans_max: 1 }));
 }

@@ -193,8 +193,8 @@ fn unknown_members_are_skipped_to_a_bounded_depth() {
 #[test]
 fn one_span_more_than_the_limit_refuses_the_message() {
     let body = r#"[{"traceId":"1","id":"1"},{"traceId":"1","id":"2"}]"#;
-    assert!(decode(body.as_bytes(), &DecodeLimits { spans_max: 2 }).is_ok());
-    let refused = decode(body.as_bytes(), &DecodeLimits { spans_max: 1 });
+    assert!(decode(body.as_bytes(), &DecodeLimits { spans_max: 2, ..DecodeLimits::default() }).is_ok());
+    let refused = decode(body.as_bytes(), &DecodeLimits { spans_max: 1, ..DecodeLimits::default() });
     assert_eq!(refused, Err(DecodeError::TooManySpans { format: Format::JsonV2, spans_max: 1 }));
 }
 

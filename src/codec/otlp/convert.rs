@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::value::{as_text, json_text, write_json_object};
 use super::view::{Attribute, Event, Id, Link, Scope, Span, Value};
-use super::{Export, OtlpError, SPANS_BYTES_MAX};
+use super::{Export, OtlpError};
 use crate::codec::DecodeLimits;
 use crate::model::{IpText, SpanBatch, SpanBuilder, SpanId, SpanKind, TraceId};
 
@@ -139,8 +139,9 @@ impl<'l> Converter<'l> {
             self.reject(missing.to_string());
         }
         // Each span repeats the tags of its resource, so a message can become far larger than it was.
-        if self.export.spans.record_bytes() > SPANS_BYTES_MAX {
-            return Err(OtlpError::TooLarge(SPANS_BYTES_MAX));
+        let bytes_max = self.limits.otlp_spans_bytes_max;
+        if self.export.spans.record_bytes() > bytes_max {
+            return Err(OtlpError::TooLarge(bytes_max));
         }
         Ok(())
     }

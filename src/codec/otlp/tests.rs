@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 use super::*;
 use crate::codec::json_v2;
 
-const LIMITS: DecodeLimits = DecodeLimits { spans_max: 100_000 };
+const LIMITS: DecodeLimits = DecodeLimits { spans_max: 100_000, otlp_spans_bytes_max: 64 << 20 };
 
 fn capture(name: &str) -> Json {
     let path = format!("{}/tests/golden/otlp/{name}.json", env!("CARGO_MANIFEST_DIR"));
@@ -248,7 +248,7 @@ fn a_span_with_bad_ids_is_rejected_alone() {
 
 #[test]
 fn a_request_of_too_many_spans_is_refused_whole() {
-    let limits = DecodeLimits { spans_max: 2 };
+    let limits = DecodeLimits { spans_max: 2, ..LIMITS };
     assert_eq!(from_request(&request(vec![span(); 3]), &limits), Err(OtlpError::TooManySpans(2)));
     assert!(from_request(&request(vec![span(); 2]), &limits).is_ok());
 }
@@ -317,7 +317,7 @@ fn a_small_message_cannot_become_a_huge_one() {
     });
     let message = request.encode_to_vec();
     assert!(message.len() < 2 << 20);
-    assert_eq!(decode_protobuf(&message, &LIMITS), Err(OtlpError::TooLarge(SPANS_BYTES_MAX)));
+    assert_eq!(decode_protobuf(&message, &LIMITS), Err(OtlpError::TooLarge(LIMITS.otlp_spans_bytes_max)));
 }
 
 #[test]

@@ -101,8 +101,8 @@ fn numbers_with_the_top_bit_set_are_absent() {
 #[test]
 fn one_span_more_than_the_limit_refuses_the_message() {
     let body = [span(&[IDS]), span(&[IDS])].concat();
-    assert!(decode(&body, &DecodeLimits { spans_max: 2 }).is_ok());
-    let refused = decode(&body, &DecodeLimits { spans_max: 1 });
+    assert!(decode(&body, &DecodeLimits { spans_max: 2, ..DecodeLimits::default() }).is_ok());
+    let refused = decode(&body, &DecodeLimits { spans_max: 1, ..DecodeLimits::default() });
     assert_eq!(refused, Err(DecodeError::TooManySpans { format: Format::Proto3, spans_max: 1 }));
 }
 

@@ -105,7 +105,7 @@ fn addresses_of_both_families_and_high_ports_are_read() {
 #[test]
 fn one_span_more_than_the_limit_refuses_the_message() {
     let body = list(12, &[&span(&ids()), &span(&ids())]);
-    assert!(decode(&body, &DecodeLimits { spans_max: 2 }).is_ok());
-    let refused = decode(&body, &DecodeLimits { spans_max: 1 });
+    assert!(decode(&body, &DecodeLimits { spans_max: 2, ..DecodeLimits::default() }).is_ok());
+    let refused = decode(&body, &DecodeLimits { spans_max: 1, ..DecodeLimits::default() });
     assert_eq!(refused, Err(DecodeError::TooManySpans { format: Format::Thrift, spans_max: 1 }));
 }

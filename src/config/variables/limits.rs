@@ -44,6 +44,8 @@ super::variables! {
         "largest gRPC message after inflating";
     COLLECTOR_MESSAGE_SPANS_MAX: Number, Is("100000"), Used, ["COLLECTOR_MESSAGE_SPANS_MAX"], "zipkind.collector.message-spans-max",
         "most spans of one message";
+    COLLECTOR_OTLP_SPANS_BYTES_MAX: Bytes, Is("64MiB"), Used, ["COLLECTOR_OTLP_SPANS_BYTES_MAX"], "zipkind.collector.otlp.spans-bytes-max",
+        "most bytes that the spans of one OTLP request take, each with the attributes of its resource";
     STORAGE_SERVICE_NAMES_MAX: Number, Is("10000"), Used, ["STORAGE_SERVICE_NAMES_MAX"], "zipkind.storage.service-names-max",
         "most services that are listed; spans of others are stored and found all the same";
     STORAGE_NAMES_PER_SERVICE_MAX: Number, Is("1000"), Used, ["STORAGE_NAMES_PER_SERVICE_MAX"], "zipkind.storage.names-per-service-max",

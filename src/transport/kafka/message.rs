@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn zipkin(payload: &[u8]) -> Result<usize, Poison> {
-        let decoded = decode(Content::Zipkin, payload, &DecodeLimits { spans_max: 3 });
+        let decoded = decode(Content::Zipkin, payload, &DecodeLimits { spans_max: 3, ..DecodeLimits::default() });
         decoded.map(|spans| spans.len()).map_err(|(poison, _)| poison)
     }
 
