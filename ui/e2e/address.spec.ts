@@ -1,6 +1,6 @@
 /** Every state is an address: reload, Back, Forward and a pasted link give the same screen. */
 import { expect, test } from './fixtures';
-import { filters, found, newService, results, run, store } from './pages';
+import { filters, found, newService, pressPair, results, run, store } from './pages';
 
 test('a search with its view is the same after a reload and in another tab', async ({ page, server, context }) => {
   const service = newService('same');
@@ -28,6 +28,22 @@ test('a search with its view is the same after a reload and in another tab', asy
   const other = await context.newPage();
   await other.goto(page.url());
   await check(other);
+});
+
+test('changes that follow each other at once are all kept', async ({ page, server }) => {
+  const service = newService('quick');
+  await store(server, { service, name: 'fine' }, { service, name: 'bad', tags: { error: '' } });
+  await page.goto(server.ui(`?serviceName=${service}&lookback=1h&limit=9`));
+  await expect(found(page)).toHaveCount(2);
+  await page.evaluate(() => {
+    const press = (name: string) =>
+      [...document.querySelectorAll('button')].find((one) => one.textContent?.trim() === name)?.click();
+    for (const name of ['Errors only', 'Scatter plot', 'Spans']) press(name);
+  });
+  await expect(page).toHaveURL(/view=scatter/);
+  await expect(page).toHaveURL(/sort=-spans/);
+  await expect(page).toHaveURL(/err=1/);
+  await expect(found(page)).toHaveText([/bad/]);
 });
 
 test('Back and Forward go through the searches', async ({ page, server }) => {
@@ -97,11 +113,9 @@ test('the main pages are reached by keys alone', async ({ page, server }) => {
   await found(page).first().focus();
   await page.keyboard.press('Enter');
   await expect(page.getByRole('heading', { level: 1 })).toContainText('keyed');
-  await page.keyboard.press('g');
-  await page.keyboard.press('m');
+  await pressPair(page, 'g', 'm');
   await expect(page.getByRole('link', { name: 'Service map' })).toHaveAttribute('aria-current', 'page');
-  await page.keyboard.press('g');
-  await page.keyboard.press('t');
+  await pressPair(page, 'g', 't');
   await expect(page.getByRole('textbox', { name: 'Go to a trace' })).toBeFocused();
   // Letters typed into a box are text.
   await page.keyboard.type('gst?');
@@ -111,8 +125,7 @@ test('the main pages are reached by keys alone', async ({ page, server }) => {
   await expect(page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeVisible();
   await page.keyboard.press('Escape');
   await expect(page.getByRole('dialog')).toHaveCount(0);
-  await page.keyboard.press('g');
-  await page.keyboard.press('s');
+  await pressPair(page, 'g', 's');
   await expect(filters(page)).toBeVisible();
 });
 

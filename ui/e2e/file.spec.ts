@@ -137,6 +137,7 @@ test('several traces make a list that this browser keeps until it is told to for
 
 test('a file dropped on any page is opened', async ({ page, server }) => {
   await page.goto(server.ui('settings'));
+  await expect(page.getByRole('heading', { level: 1, name: 'Settings' })).toBeVisible();
   const data = await page.evaluateHandle(
     (content) => {
       const transfer = new DataTransfer();

@@ -69,3 +69,8 @@ export function newService(start: string): string {
   names += 1;
   return `${start}-${process.pid}-${names}`;
 }
+
+/** Two keys one after the other as quickly as they are typed: not with the time between them that a busy machine takes. */
+export async function pressPair(page: Page, first: string, second: string): Promise<void> {
+  await Promise.all([page.keyboard.press(first), page.keyboard.press(second)]);
+}

@@ -80,6 +80,36 @@ test.describe('filters find what they say', () => {
     expect(asked.filter((url) => /summaries|\/traces\?/.test(url))).toEqual([]);
   });
 
+  test('that are being edited stay when names come late and when results are shown in another way', async ({
+    page,
+    server,
+  }) => {
+    const service = newService('draft');
+    await store(server, { service, name: 'one' }, { service, name: 'two', tags: { error: '' } });
+    let release = (_: unknown) => undefined as unknown;
+    const held = new Promise((resolve) => {
+      release = resolve;
+    });
+    await page.route(/autocompleteKeys/, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.goto(server.ui(`?serviceName=${service}&${hour}`));
+    await expect(found(page)).toHaveCount(2);
+    await filters(page).fill('span:one');
+    await page.keyboard.press('Enter');
+    const chip = page.getByRole('button', { name: 'span: one', exact: true });
+    await expect(chip).toBeVisible();
+    const answered = page.waitForResponse(/autocompleteKeys/);
+    release(undefined);
+    await (await answered).finished();
+    await page.getByRole('button', { name: 'Errors only' }).click();
+    await expect(found(page)).toHaveText([/two/]);
+    await expect(chip).toBeVisible();
+    await run(page).click();
+    await expect(found(page)).toHaveText([/one/]);
+  });
+
   test('of an address that mean nothing are shown as ignored and kept', async ({ page, server }) => {
     const service = newService('ignored');
     await store(server, { service });
@@ -262,8 +292,11 @@ test.describe('results', () => {
     await expect(results(page)).toHaveAttribute('aria-rowcount', '1501');
     expect(await results(page).getByRole('row').count()).toBeLessThan(80);
     await page.keyboard.press('End');
-    await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
-    await expect(results(page).locator('[aria-rowindex="1501"]')).toBeInViewport();
+    // The height of rows is measured when they are drawn: the end moves while one goes there.
+    await expect(async () => {
+      await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+      await expect(results(page).locator('[aria-rowindex="1501"]')).toBeInViewport({ timeout: 1_000 });
+    }).toPass();
   });
 });
 
@@ -302,6 +335,16 @@ test('the scatter shows the traces, selects by drag and by keys, and opens by cl
   await page.keyboard.press('ArrowRight');
   await page.keyboard.press('Enter');
   await expect(page.getByRole('heading', { level: 1 })).toContainText('middle');
+});
+
+test('a click opens what lies under the pointer, also one that comes before the mark', async ({ page, server }) => {
+  const service = newService('point');
+  await store(server, { service, name: 'alone' });
+  await page.goto(server.ui(`?serviceName=${service}&${hour}&view=scatter`));
+  const plot = page.getByRole('application', { name: /Scatter plot of 1 trace/ });
+  // A single trace lies in the middle.
+  await plot.locator('.u-over').click();
+  await expect(page.getByRole('heading', { level: 1 })).toContainText('alone');
 });
 
 test('a search is saved under a name, found again, and stays relative', async ({ page, server }) => {

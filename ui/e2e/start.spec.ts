@@ -32,9 +32,12 @@ test('the start screen searches nothing; a service or a wish of it does', async 
   const asked: string[] = [];
   page.on('request', (request) => asked.push(request.url()));
   await page.goto(server.ui(''));
+  const searches = () => asked.filter((url) => /summaries|\/traces\?/.test(url));
+  await expect(page.getByRole('button', { name: service })).toBeVisible();
+  expect(searches()).toHaveLength(0);
   await page.getByRole('button', { name: service }).click();
-  expect(asked.filter((url) => /summaries|\/traces\?/.test(url))).toHaveLength(1);
   await expect(found(page)).toHaveCount(1);
+  expect(searches()).toHaveLength(1);
   await expect(page.getByRole('button', { name: `service: ${service}`, exact: true })).toBeVisible();
   await page.goto(server.ui(''));
   await page.getByRole('button', { name: 'Newest traces' }).click();

@@ -204,3 +204,31 @@ test('a chunk that is gone after an upgrade is fetched by one reload', async ({ 
   await page.getByRole('link', { name: 'Settings' }).click();
   await expect(page.getByRole('heading', { level: 1, name: 'Settings' })).toBeVisible();
 });
+
+test('a chunk that stays away is told after one reload; to point at its link reloads nothing', async ({
+  page,
+  server,
+  watch,
+}) => {
+  watch.allow(/Failed to (load resource|fetch dynamically imported module)/);
+  let refused = 0;
+  let loads = 0;
+  page.on('domcontentloaded', () => {
+    loads += 1;
+  });
+  await page.route(/assets\/Settings-[^/]*\.js$/, (route) => {
+    refused += 1;
+    return route.fulfill({ status: 404, body: '' });
+  });
+  await page.goto(server.ui(''));
+  await page.getByRole('link', { name: 'Settings' }).hover();
+  await expect.poll(() => refused).toBeGreaterThan(0);
+  // What is typed now would be lost.
+  await page.getByRole('textbox', { name: 'Filters' }).fill('tag:kept');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('button', { name: 'tag: kept', exact: true })).toBeVisible();
+  expect(loads).toBe(1);
+  await page.getByRole('link', { name: 'Settings' }).click();
+  await expect(page.getByRole('button', { name: 'Reload' })).toBeVisible();
+  expect(loads).toBe(2);
+});

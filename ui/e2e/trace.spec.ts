@@ -77,7 +77,7 @@ test('tags are copied, formatted and searched for', async ({ page, server, conte
   await tag.getByRole('button', { name: 'Format' }).click();
   await expect(tag).toContainText('"brand": "visa"');
   await tag.getByRole('button', { name: 'Copy card.json' }).click();
-  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('{"brand":"visa","tries":[1,2]}');
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe('{"brand":"visa","tries":[1,2]}');
   const search = detail(page).getByRole('link', { name: 'Search traces with this error' });
   await expect(search).toHaveAttribute('href', /annotationQuery=error&lookback=range&startTs=\d+&endTs=\d+/);
 });
@@ -173,6 +173,15 @@ test('find counts, marks and steps through matches, opening what hides them', as
   await expect(page.getByRole('search').getByRole('status')).toHaveText('0 / 1');
   await find(page).fill('nothing like it');
   await expect(page.getByRole('search').getByRole('status')).toHaveText('no match');
+});
+
+test('Enter right after typing goes to the first match of what was typed', async ({ page, server }) => {
+  await openShop(page, server, '?d=0');
+  await page.keyboard.press('f');
+  await page.keyboard.type('score');
+  await page.keyboard.press('Enter');
+  await expect(row(page, /score/)).toHaveAttribute('aria-selected', 'true');
+  await expect(page.getByRole('search').getByRole('status')).toHaveText('1 / 1');
 });
 
 test('errors are stepped through by keys and buttons, and shown alone', async ({ page, server }) => {
@@ -280,10 +289,12 @@ test('on a narrow screen the detail lies under the rows', async ({ page, server 
   await page.setViewportSize({ width: 390, height: 844 });
   await openShop(page, server);
   await row(page, /score/).click({ position: { x: 80, y: 10 } });
-  const below = await box(detail(page));
-  const grid = await box(page.getByRole('treegrid'));
-  expect(below.y).toBeGreaterThanOrEqual(grid.y + grid.height - 1);
-  expect(below.width).toBeGreaterThan(380);
+  await expect(async () => {
+    const below = await box(detail(page));
+    const grid = await box(page.getByRole('treegrid'));
+    expect(below.y).toBeGreaterThanOrEqual(grid.y + grid.height - 1);
+    expect(below.width).toBeGreaterThan(380);
+  }).toPass();
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
 });
 

@@ -6,10 +6,8 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { makeQueryClient } from './api/cache';
 import { startI18n } from './i18n';
-import { forgetReload, reloadOnceOnMissingChunk } from './layout/missingChunk';
 import { makeRouter } from './routes';
 
-reloadOnceOnMissingChunk();
 const router = makeRouter();
 const queries = makeQueryClient();
 const root = document.getElementById('root');
@@ -24,5 +22,4 @@ if (root) {
       </QueryClientProvider>
     </StrictMode>,
   );
-  forgetReload();
 }

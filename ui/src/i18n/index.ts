@@ -68,12 +68,16 @@ async function load(language: Language): Promise<void> {
   }
 }
 
-/** Shows the page in another language, without a reload, and remembers the choice. */
+let chosen: Language | undefined;
+
+/** Shows the page in another language, without a reload, and remembers the choice. Of quick choices the last one counts. */
 export async function switchLanguage(language: Language): Promise<void> {
+  chosen = language;
   await load(language);
+  if (chosen !== language) return;
+  writeStored(storedKey, language);
   await i18next.changeLanguage(languageTags[language]);
   document.documentElement.lang = languageTags[language];
-  writeStored(storedKey, language);
 }
 
 /** The chosen language's code as stored. */

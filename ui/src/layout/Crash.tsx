@@ -1,10 +1,17 @@
 import type { ErrorComponentProps } from '@tanstack/react-router';
+import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ErrorPanel } from '../widgets/StatePanel';
+import { mayReload, reloadFor } from './missingChunk';
 
 /** Shown in place of a page whose code threw, or whose chunk is gone after an upgrade of the server. */
 export function Crash({ error }: ErrorComponentProps) {
   const { t } = useTranslation('common');
+  const [reloads] = useState(() => mayReload(error));
+  useEffect(() => {
+    if (reloads) reloadFor(error);
+  }, [reloads, error]);
+  if (reloads) return null;
   return (
     <main id="content" tabIndex={-1}>
       <h1 className="visually-hidden">{t('crashTitle')}</h1>

@@ -1,5 +1,5 @@
 import { useNavigate } from '@tanstack/react-router';
-import { useEffect, useState } from 'react';
+import { useLayoutEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { offerFiles } from '../file/pending';
 import styles from './Layout.module.css';
@@ -11,7 +11,8 @@ export function DropZone() {
   const { t } = useTranslation('common');
   const navigate = useNavigate();
   const [over, setOver] = useState(false);
-  useEffect(() => {
+  // From the first paint on: a file may be dropped at once.
+  useLayoutEffect(() => {
     // Entering a child leaves its parent: only the balance tells whether the pointer is still on the page.
     let depth = 0;
     const onEnter = (event: DragEvent) => {

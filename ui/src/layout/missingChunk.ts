@@ -1,26 +1,27 @@
-const reloadedKey = 'zipkinUiReloaded';
+/** The router's own mark: it reloads for the chunk of a page, and a second reload for the same one helps nobody. */
+const reloadedFor = (error: Error) => `tanstack_router_reload:${error.message}`;
 
-/**
- * A page that was open while the server was upgraded asks for chunks that are gone. It reloads itself once; when that
- * did not help, the failure is shown by the page's error panel.
- */
-export function reloadOnceOnMissingChunk(): void {
-  addEventListener('vite:preloadError', () => {
-    try {
-      if (sessionStorage.getItem(reloadedKey) !== null) return;
-      sessionStorage.setItem(reloadedKey, String(Date.now()));
-    } catch {
-      return;
-    }
-    location.reload();
-  });
+/** Whether the code or the styles of a part of the page could not be fetched: each browser says so in its own words. */
+function isMissingChunk(error: unknown): error is Error {
+  return (
+    error instanceof Error &&
+    /dynamically imported module|Importing a module script failed|Unable to preload CSS/.test(error.message)
+  );
 }
 
-/** A page came up whole: the next missing chunk may reload again. */
-export function forgetReload(): void {
+/**
+ * A page that was open while the server was upgraded asks for chunks that are gone. It may reload itself for each of
+ * them once; when that did not help, or nothing can be remembered, the failure is shown.
+ */
+export function mayReload(error: unknown): boolean {
   try {
-    sessionStorage.removeItem(reloadedKey);
+    return isMissingChunk(error) && sessionStorage.getItem(reloadedFor(error)) === null;
   } catch {
-    // Nothing was kept.
+    return false;
   }
+}
+
+export function reloadFor(error: unknown): void {
+  if (error instanceof Error) sessionStorage.setItem(reloadedFor(error), '1');
+  location.reload();
 }

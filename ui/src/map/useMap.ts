@@ -1,8 +1,8 @@
 import { queryOptions, useQuery } from '@tanstack/react-query';
-import { useNavigate, useSearch as useRawSearch } from '@tanstack/react-router';
+import { useNavigate } from '@tanstack/react-router';
 import { useEffect, useMemo } from 'react';
 import { formatMap, type MapAddress, parseMap } from '../address/map';
-import type { RawSearch } from '../address/raw';
+import { useRawAddress } from '../address/useRaw';
 import { serverUrl } from '../api/base';
 import { RequestError, requestJson } from '../api/client';
 import { useConfig } from '../api/config';
@@ -38,7 +38,7 @@ async function readLinks(range: MapAddress['range'], signal: AbortSignal): Promi
 
 /** The service map's state, which is its address. Without times the last day is asked for, and the address says so. */
 export function useMapState() {
-  const raw = useRawSearch({ strict: false }) as RawSearch;
+  const { raw, now } = useRawAddress();
   const navigate = useNavigate();
   const { config, ready } = useConfig();
   const address = useMemo(() => parseMap(raw), [raw]);
@@ -50,16 +50,18 @@ export function useMapState() {
     void navigate({ to: '/dependency', search: formatMap({ ...address, range }), replace: true });
   }, [enabled, address, navigate]);
   const query = useQuery(linksQuery(enabled ? address.range : undefined));
+  const change = (part: MapChange, replace: boolean) => {
+    const next = { ...parseMap(now()), ...part } as MapAddress;
+    void navigate({ to: '/dependency', search: formatMap(next), replace, resetScroll: !replace });
+  };
   return {
     address,
     query,
     config,
     ready,
     /** Another view of the same answer: takes the place of the address in the history. */
-    show: (change: MapChange) =>
-      void navigate({ to: '/dependency', search: formatMap({ ...address, ...change } as MapAddress), replace: true }),
+    show: (part: MapChange) => change(part, true),
     /** Another question: a new entry of the history. */
-    go: (change: MapChange) =>
-      void navigate({ to: '/dependency', search: formatMap({ ...address, ...change } as MapAddress) }),
+    go: (part: MapChange) => change(part, false),
   };
 }

@@ -9,7 +9,14 @@ import { currentLanguage, type Language, languageNames, languages, switchLanguag
 import { ShortcutTable } from '../layout/Help';
 import { Page } from '../layout/Page';
 import { SavedWords } from '../search/SavedSearches';
-import { mergeSaved, type Preferences, parseSaved, setPreferences, usePreferences } from '../settings/preferences';
+import {
+  mergeSaved,
+  type Preferences,
+  parseSaved,
+  preferences,
+  setPreferences,
+  usePreferences,
+} from '../settings/preferences';
 import { setTheme, type ThemeChoice, useThemeChoice } from '../theme/theme';
 import { download } from '../widgets/csv';
 import { showInvisible } from '../widgets/invisible';
@@ -147,7 +154,7 @@ function Saved() {
     if (!file) return;
     const found = await readSaved(file);
     if (!found) return setMessage(t('importFailed', { name: showInvisible(file.name) }));
-    setPreferences({ saved: mergeSaved(saved, found) });
+    setPreferences({ saved: mergeSaved(preferences().saved, found) });
     setMessage(t('imported', { count: found.length }));
   };
   return (
@@ -167,7 +174,7 @@ function Saved() {
                 type="button"
                 className="button quiet icon small"
                 aria-label={t('savedRemove', { name: showInvisible(one.name) })}
-                onClick={() => setPreferences({ saved: saved.filter(({ name }) => name !== one.name) })}
+                onClick={() => setPreferences({ saved: preferences().saved.filter(({ name }) => name !== one.name) })}
               >
                 <Trash2 aria-hidden="true" />
               </button>

@@ -46,10 +46,9 @@ export default function Scatter(props: ScatterProps) {
   const [cursor, setCursor] = useState<number>();
   const data = useMemo(() => scatterData(props.traces), [props.traces]);
   const view = useRef({ ...props, data, cursor, setCursor, format });
-  useEffect(() => {
-    view.current = { ...props, data, cursor, setCursor, format };
-    plot.current?.redraw(false);
-  });
+  view.current = { ...props, data, cursor, setCursor, format };
+  // Without dependencies: drawn anew whenever anything of this component changes.
+  useEffect(() => plot.current?.redraw(false));
   const open = (trace: TraceSummary) => void navigate({ to: '/traces/$traceId', params: { traceId: trace.traceId } });
   const openRef = useRef(open);
   openRef.current = open;
@@ -159,6 +158,11 @@ function makePlot(
   const font = `11px ${getComputedStyle(element).fontFamily}`;
   const place = (u: uPlot) => (index: number) =>
     [u.valToPos(data.x[index] ?? 0, 'x', true), u.valToPos(data.y[index] ?? 1, 'y', true)] as const;
+  /** The point at a place of the plane, in CSS pixels. */
+  const under = (u: uPlot, left: number, top: number) => {
+    const ratio = devicePixelRatio;
+    return nearest(data, place(u), left * ratio + u.bbox.left, top * ratio + u.bbox.top, reachPx * ratio);
+  };
   const made = new uPlot(
     {
       width: element.clientWidth,
@@ -213,9 +217,7 @@ function makePlot(
           (u) => {
             const { left = -1, top = -1 } = u.cursor;
             if (left < 0) return view.current.setCursor(undefined);
-            const ratio = devicePixelRatio;
-            const box = u.bbox;
-            const at = nearest(data, place(u), left * ratio + box.left, top * ratio + box.top, reachPx * ratio);
+            const at = under(u, left, top);
             if (at !== view.current.cursor) view.current.setCursor(at);
           },
         ],
@@ -230,7 +232,9 @@ function makePlot(
   });
   made.over.addEventListener('click', (event) => {
     const moved = downAt ? Math.hypot(event.clientX - downAt[0], event.clientY - downAt[1]) : 0;
-    const trace = view.current.cursor === undefined ? undefined : data.traces[view.current.cursor];
+    // What lies under the pointer, not what was marked last: a quick click comes before the mark is drawn.
+    const over = made.over.getBoundingClientRect();
+    const trace = data.traces[under(made, event.clientX - over.left, event.clientY - over.top) ?? -1];
     if (moved < dragMinPx && trace) open.current(trace);
     else if (moved < dragMinPx && view.current.brush) view.current.onBrush(undefined);
   });

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { orders, type SearchAddress } from '../address/search';
 import { useConfig } from '../api/config';
 import { showInvisible } from '../widgets/invisible';
+import { asksTheSame, nextDraft } from './draft';
 import { FilterBox } from './FilterBox';
 import { useFilterText } from './filterText';
 import { serverSummarises } from './query';
@@ -13,7 +14,10 @@ import styles from './SearchBar.module.css';
 import { TimeRange } from './TimeRange';
 
 /** What is asked for: edited as a draft, sent by Run. */
-export function SearchBar(props: { readonly search: SearchAddress; readonly onRun: (search: SearchAddress) => void }) {
+export function SearchBar(props: {
+  readonly search: SearchAddress;
+  readonly onRun: (search: SearchAddress) => unknown;
+}) {
   const { t } = useTranslation('search');
   const { problemText } = useFilterText();
   const { config } = useConfig();
@@ -21,13 +25,13 @@ export function SearchBar(props: { readonly search: SearchAddress; readonly onRu
   const [shown, setShown] = useState(props.search);
   if (props.search !== shown) {
     setShown(props.search);
-    setDraft(props.search);
+    setDraft(nextDraft(draft, shown, props.search));
   }
   const limitId = useId();
   const limitErrorId = useId();
   const problems = problemsOf(draft);
-  const changed = draft !== shown;
-  const run = () => problems.length === 0 && props.onRun({ ...draft, limit: draft.limit ?? String(config.queryLimit) });
+  const changed = !asksTheSame(draft, shown);
+  const run = () => problems.length === 0 && props.onRun(draft);
   return (
     <div role="search" className={styles.bar}>
       <div className={styles.line}>

@@ -1,9 +1,9 @@
-import { useQuery } from '@tanstack/react-query';
-import { useNavigate, useSearch as useRawSearch } from '@tanstack/react-router';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
 import { useEffect, useMemo } from 'react';
-import type { RawSearch } from '../address/raw';
 import { asksForSearch, formatSearch, parseSearch, type SearchAddress } from '../address/search';
-import { useConfig } from '../api/config';
+import { useRawAddress } from '../address/useRaw';
+import { configQuery, defaultConfig, useConfig } from '../api/config';
 import { autocompleteKeysQuery } from '../api/names';
 import { defaultLookback, endingAt, type SearchRequest, toRequest } from './request';
 
@@ -17,12 +17,13 @@ export interface SearchState {
   /** Changes how results are shown: takes the place of the address in the history. */
   readonly show: (change: SearchChange) => void;
   /** Runs a search: a new entry of the history, ending now unless it is a range. */
-  readonly run: (search: SearchAddress) => void;
+  readonly run: (search: SearchAddress) => unknown;
 }
 
 /** The search page's state, which is its address. */
 export function useSearchState(): SearchState {
-  const raw = useRawSearch({ strict: false }) as RawSearch;
+  const { raw, now } = useRawAddress();
+  const client = useQueryClient();
   const navigate = useNavigate();
   const { config, ready } = useConfig();
   const keys = useQuery(autocompleteKeysQuery());
@@ -39,12 +40,16 @@ export function useSearchState(): SearchState {
   return {
     search,
     request: useMemo(() => (settled ? toRequest(search, config) : undefined), [settled, search, config]),
-    show: (change) =>
-      void navigate({ to: '/', search: formatSearch({ ...search, ...change } as SearchAddress), replace: true }),
-    run: (next) => {
-      const lookback = endingAt(next.lookback ?? defaultLookback(config), Date.now());
-      const { brush: _, ...rest } = next;
-      void navigate({ to: '/', search: formatSearch({ ...rest, services: [], errorsOnly: false, lookback }) });
+    show: (change) => {
+      const next = { ...parseSearch(now(), keys.data ?? []), ...change } as SearchAddress;
+      void navigate({ to: '/', search: formatSearch(next), replace: true });
+    },
+    run: async ({ brush: _, ...next }) => {
+      // Not with defaults of our own while the operator's are on their way.
+      const known = ready ? config : await client.ensureQueryData(configQuery).catch(() => defaultConfig);
+      const lookback = endingAt(next.lookback ?? defaultLookback(known), Date.now());
+      const limit = next.limit ?? String(known.queryLimit);
+      await navigate({ to: '/', search: formatSearch({ ...next, limit, services: [], errorsOnly: false, lookback }) });
     },
   };
 }

@@ -26,7 +26,9 @@ export const savedSearchesMax = 100;
 const defaults: Preferences = { utc: false, density: 'compact', shortcuts: true, widths: {}, saved: [] };
 
 const listeners = new Set<() => void>();
-let current: Preferences = parsePreferences(readStored(storedKey));
+/** The text that `current` stands for. */
+let seen = readStored(storedKey);
+let current: Preferences = parsePreferences(seen);
 
 /** Reads the stored text strictly: what is not of the right shape takes its default. */
 export function parsePreferences(text: string | null): Preferences {
@@ -72,8 +74,12 @@ export function preferences(): Preferences {
 
 /** Changes some preferences; when the browser refuses to store them they hold until the page is left. */
 export function setPreferences(change: Partial<Preferences>): void {
+  // Another tab may have written a moment ago, and its word of it be still on the way.
+  const stored = readStored(storedKey);
+  if (stored !== null && stored !== seen) current = parsePreferences(stored);
   current = { ...current, ...change };
-  writeStored(storedKey, JSON.stringify({ version, ...current }));
+  const text = JSON.stringify({ version, ...current });
+  seen = writeStored(storedKey, text) ? text : stored;
   for (const listener of listeners) listener();
 }
 
@@ -85,7 +91,8 @@ function subscribe(listener: () => void): () => void {
 // Another tab changed them.
 globalThis.addEventListener?.('storage', (event) => {
   if (event.key !== storedKey) return;
-  current = parsePreferences(event.newValue);
+  seen = event.newValue;
+  current = parsePreferences(seen);
   for (const listener of listeners) listener();
 });
 

@@ -1,5 +1,5 @@
 import { ChevronDown, ChevronUp, Filter, Search, X } from 'lucide-react';
-import { type KeyboardEvent, useState } from 'react';
+import { type KeyboardEvent, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormat } from '../i18n/format';
 import { binarySearch } from '../model/collapse';
@@ -14,9 +14,20 @@ export function FindBox({ view }: { readonly view: TraceView }) {
   const [help, setHelp] = useState(false);
   const count = found.rows?.length ?? 0;
   const at = found.matching?.[selected] === 1 ? binarySearch(found.rows!, selected) + 1 : 0;
-  const asked = address.find.trim() !== '';
+  const wanted = address.find.trim();
+  const asked = wanted !== '';
+  // Enter right after typing is for what was typed, which the worker has yet to find.
+  const [due, setDue] = useState<{ query: string; direction: 1 | -1 }>();
+  const { step } = view;
+  useEffect(() => {
+    if (!due || (due.query === wanted && found.query !== wanted)) return;
+    setDue(undefined);
+    if (due.query === wanted) step('match', due.direction);
+  }, [due, wanted, found, step]);
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key === 'Enter') view.step('match', event.shiftKey ? -1 : 1);
+    const direction = event.shiftKey ? -1 : 1;
+    if (event.key === 'Enter' && asked && found.query !== wanted) setDue({ query: wanted, direction });
+    else if (event.key === 'Enter') step('match', direction);
     else if (event.key === 'Escape' && asked) update({ find: '', matchesOnly: false });
     else return;
     event.preventDefault();

@@ -48,11 +48,14 @@ export function MiniMap({ view }: { readonly view: TraceView }) {
     if (drag.kind === 'draw') setDrag({ ...drag, to: at });
     else view.setZoom(panned(drag.zoom, (at - drag.at) / (drag.zoom.to - drag.zoom.from), total));
   };
-  const onPointerUp = () => {
+  const onPointerUp = (event: PointerEvent) => {
     setDrag(undefined);
     if (drag?.kind !== 'draw') return;
+    // Where the pointer is now: the moves before may not have been drawn yet.
+    const end = timeAt(event);
+    const drawn = { from: Math.min(drag.at, end), to: Math.max(drag.at, end) };
     const width = frame.current!.getBoundingClientRect().width;
-    if (((shown.to - shown.from) / total) * width >= DRAG_MIN_PX) view.setZoom(shown);
+    if (((drawn.to - drawn.from) / total) * width >= DRAG_MIN_PX) view.setZoom(drawn);
   };
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: the sliders and the zoom keys do the same by keyboard

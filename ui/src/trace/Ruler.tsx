@@ -25,11 +25,13 @@ export function Ruler({ view, ticks }: { readonly view: TraceView; readonly tick
   const onPointerMove = (event: PointerEvent) => {
     if (drag) setDrag({ from: drag.from, to: timeAt(event) });
   };
-  const onPointerUp = () => {
+  const onPointerUp = (event: PointerEvent) => {
     if (!drag) return;
     setDrag(undefined);
-    const from = Math.min(drag.from, drag.to);
-    const to = Math.max(drag.from, drag.to);
+    // Where the pointer is now: the moves before may not have been drawn yet.
+    const end = timeAt(event);
+    const from = Math.min(drag.from, end);
+    const to = Math.max(drag.from, end);
     const width = bar.current!.getBoundingClientRect().width;
     if (((to - from) / (zoom.to - zoom.from)) * width >= DRAG_MIN_PX) view.setZoom({ from, to });
   };

@@ -19,6 +19,8 @@ export interface Found {
   readonly matching: Uint8Array | undefined;
   /** Texts to mark in names and values. */
   readonly words: readonly string[];
+  /** What was looked for: an earlier query while a newer one is asked. */
+  readonly query: string;
 }
 
 export interface TraceView {
@@ -46,7 +48,7 @@ export interface TraceView {
   step: (which: 'error' | 'match', direction: 1 | -1) => void;
 }
 
-const NOTHING_FOUND: Found = { rows: undefined, matching: undefined, words: [] };
+const NOTHING_FOUND: Found = { rows: undefined, matching: undefined, words: [], query: '' };
 
 export function useTraceView(
   trace: OpenTrace,
@@ -201,7 +203,7 @@ function useClosedRows(layout: Layout, address: TraceAddress, update: UpdateAddr
 const FIND_AFTER_MS = 120;
 
 function useFound(trace: OpenTrace, layout: Layout, query: string): Found {
-  const [found, setFound] = useState<Found & { layout: Layout; query: string }>();
+  const [found, setFound] = useState<Found & { layout: Layout }>();
   const wanted = query.trim();
   useEffect(() => {
     if (wanted === '') return;
