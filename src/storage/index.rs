@@ -6,6 +6,7 @@
 
 mod filter;
 pub(super) mod names;
+pub(super) mod pairs;
 pub(super) mod prepare;
 mod segments;
 pub(super) mod times;

@@ -5,16 +5,14 @@
 //! and nothing of it changed since. The order of links is that of zipkin: traces by their newest span inside the window.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 use parking_lot::Mutex;
 
 use super::NAME;
 use super::shared::Shared;
 use crate::model::{DependencyLink, DependencyLinker, group_by_millisecond};
+use crate::storage::index::pairs::Pairs;
 use crate::storage::index::times::{bucket_of, first_ms_of};
 use crate::storage::index::trace::Seen;
 use crate::storage::index::walk::{Candidate, Probe, Walk};
@@ -57,33 +55,6 @@ struct Generation {
     pairs: Mutex<Pairs>,
 }
 
-/// Pairs of services by number.
-#[derive(Debug, Default)]
-struct Pairs {
-    names: Vec<(Box<str>, Box<str>)>,
-    /// Indexes of `names`.
-    by_names: HashTable<u32>,
-    hasher: RandomState,
-}
-
-impl Pairs {
-    fn number(&mut self, parent: &str, child: &str) -> u32 {
-        let Self { names, by_names, hasher } = self;
-        let hash = hasher.hash_one((parent, child));
-        let found = by_names.find(hash, |&at| (&*names[at as usize].0, &*names[at as usize].1) == (parent, child));
-        if let Some(at) = found {
-            return *at;
-        }
-        let at = names.len() as u32;
-        names.push((parent.into(), child.into()));
-        by_names.insert_unique(hash, at, |&at| {
-            let (parent, child) = &names[at as usize];
-            hasher.hash_one((&**parent, &**child))
-        });
-        at
-    }
-}
-
 impl Generation {
     /// The links of a group, if nothing changed since they were made and nothing they know is later than `write`.
     fn get(&self, group: i64, last_change: u64, write: u64) -> Option<Arc<[PairCalls]>> {
@@ -107,7 +78,7 @@ impl Generation {
     }
 
     fn is_too_large(&self) -> bool {
-        self.groups.lock().len() > GROUPS_MAX || self.pairs.lock().names.len() > PAIRS_MAX
+        self.groups.lock().len() > GROUPS_MAX || self.pairs.lock().len() > PAIRS_MAX
     }
 }
 
@@ -136,9 +107,8 @@ impl Sum {
 
     fn into_links(self, pairs: &Pairs) -> Vec<DependencyLink> {
         let link = |pair: u32| {
-            let (parent, child) = &pairs.names[pair as usize];
             let (call_count, error_count) = self.counts[pair as usize];
-            DependencyLink { parent: parent.to_string(), child: child.to_string(), call_count, error_count }
+            pairs.link(pair, call_count, error_count)
         };
         self.order.iter().map(|pair| link(*pair)).collect()
     }
