@@ -23,6 +23,7 @@ mod retention;
 mod row;
 mod seal;
 mod search;
+mod sums;
 mod upgrade;
 mod wal;
 mod writer;
@@ -52,6 +53,7 @@ use self::names::List;
 use self::pins::Pins;
 use self::read::{Damage, Reader};
 use self::search::Search;
+use self::sums::LinkCache;
 use self::wal::Wal;
 use self::writer::{WriteFailure, Writer};
 use super::{
@@ -99,6 +101,7 @@ struct Store {
     reader: Reader,
     /// `None` after `close`.
     writer: Mutex<Option<Writer>>,
+    links: LinkCache,
     /// Names of all blocks.
     names: parking_lot::Mutex<BlockNames>,
     next_block: AtomicI64,
@@ -141,7 +144,11 @@ impl SqliteStorage {
         load::remove_left_over(&mut opened.writer, &mut rows).await.map_err(during("open"))?;
         let (next_block, next_row) = (rows.next_block, rows.next_row);
         let (for_blocks, for_names) = (reader.clone(), options.clone());
-        let loaded = seal::on_blocking_thread(move || load::blocks(rows, &for_blocks, &for_names)).await?;
+        let load = move || {
+            let links = LinkCache::default();
+            Ok((load::blocks(rows, &for_blocks, &for_names, &links)?, links))
+        };
+        let (loaded, links) = seal::on_blocking_thread(load).await?;
         let live = Live::new(options, loaded.blocks, loaded.divided);
         let damaged_rows = load::recent(&mut opened.writer, &live, &reader).await?;
         let writer = Writer::new(opened.writer, opened.writer_options, Wal::new(&config), next_row);
@@ -152,6 +159,7 @@ impl SqliteStorage {
             live,
             reader,
             writer: Mutex::new(Some(writer)),
+            links,
             names: parking_lot::Mutex::new(loaded.names),
             next_block: AtomicI64::new(next_block),
             housekeeping: Mutex::default(),
@@ -401,7 +409,9 @@ impl SpanStore for SqliteStorage {
     ) -> Result<Vec<DependencyLink>, StorageError> {
         let (window, budget) = ((end_ts_ms.saturating_sub(lookback_ms), end_ts_ms), budget.clone());
         let query =
-            move |store: &Store, view: &View| Links::new(&store.live, &store.reader, view, window, &budget).run();
+            move |store: &Store, view: &View| {
+            Links::new(&store.live, &store.reader, &store.links, view, window, &budget).run()
+        };
         self.store.query(query).await
     }
 

@@ -6,9 +6,9 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::encoded::{self, CorruptRed};
-use super::trace::{RedSample, red_of_trace};
+use super::trace::{RedSample, red_and_calls_of_trace};
 use super::{Red, RedKey, RedKeyRef, RedRequest};
-use crate::model::SpanRef;
+use crate::model::{Call, SpanRef};
 
 /// Most series of one table. Spans of further ones are stored and found like all others; here they are only counted as
 /// left out.
@@ -79,11 +79,22 @@ impl RedTable {
 
     /// Adds one trace: all spans of one low 64-bit trace id, in the order of [`arrival_order`](crate::model::arrival_order).
     pub fn put_trace<'a>(&mut self, spans: impl IntoIterator<Item = SpanRef<'a>>) {
-        red_of_trace(spans, |RedSample { key, minute, duration_us, is_error }| {
+        self.put_trace_with_calls(spans, |_| {});
+    }
+
+    /// As [`Self::put_trace`], and gives each call that the trace links to `on_call`, as
+    /// [`link_trace`](crate::model::link_trace) does.
+    pub fn put_trace_with_calls<'a>(
+        &mut self,
+        spans: impl IntoIterator<Item = SpanRef<'a>>,
+        on_call: impl FnMut(Call<'a>),
+    ) {
+        let count = |RedSample { key, minute, duration_us, is_error }: RedSample<'_>| {
             if let Some(red) = self.find_or_add(key, minute, 1) {
                 red.add(duration_us, is_error);
             }
-        });
+        };
+        red_and_calls_of_trace(spans, count, on_call);
     }
 
     /// Adds what a table of everything was written as.

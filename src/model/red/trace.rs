@@ -4,7 +4,7 @@ use super::{MINUTE_US, RedKeyRef};
 use crate::model::linker::link_merged;
 use crate::model::merge::{MergedSpan, MergedTrace, merge};
 use crate::model::tree::TraceTree;
-use crate::model::{SpanKind, SpanRef};
+use crate::model::{Call, SpanKind, SpanRef};
 
 /// One request, span or call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,17 @@ pub struct RedSample<'a> {
 
 /// Gives everything that the spans of one trace count for to `emit`. Spans as for
 /// [`link_trace`](crate::model::link_trace); no recursion, `O(n log n)`.
-pub fn red_of_trace<'a>(spans: impl IntoIterator<Item = SpanRef<'a>>, mut emit: impl FnMut(RedSample<'a>)) {
+pub fn red_of_trace<'a>(spans: impl IntoIterator<Item = SpanRef<'a>>, emit: impl FnMut(RedSample<'a>)) {
+    red_and_calls_of_trace(spans, emit, |_| {});
+}
+
+/// As [`red_of_trace`], and gives to `on_call` what [`link_trace`](crate::model::link_trace) would: the trace is merged once for
+/// both.
+pub(super) fn red_and_calls_of_trace<'a>(
+    spans: impl IntoIterator<Item = SpanRef<'a>>,
+    mut emit: impl FnMut(RedSample<'a>),
+    mut on_call: impl FnMut(Call<'a>),
+) {
     let trace = merge(spans);
     let tree = TraceTree::build(&trace);
     for (at, span) in trace.spans().iter().enumerate() {
@@ -40,6 +50,7 @@ pub fn red_of_trace<'a>(spans: impl IntoIterator<Item = SpanRef<'a>>, mut emit: 
         }
     }
     link_merged(&trace, &tree, |call, at, is_measured| {
+        on_call(call);
         let span = &trace.spans()[at];
         let Some(minute) = minute_of(span) else { return };
         let key = RedKeyRef::Edge { parent: call.parent, child: call.child };

@@ -70,6 +70,8 @@ pub(in crate::storage) struct Candidate {
     pub(in crate::storage) low: u64,
     /// Index of the trace; another trace may have taken the place meanwhile.
     pub(in crate::storage) at: u32,
+    /// The write that brought its last span; `None` when the reader does not see that.
+    pub(in crate::storage) write: Option<u64>,
 }
 
 /// A walk through the traces of a window. It sees the writes up to the one it started with and none of the later ones,
@@ -183,7 +185,8 @@ impl<'q> Walk<'q> {
                 self.latest_of(index, at)
             };
             if let Some(time_ms) = latest.filter(|latest| bucket_of(*latest) == bucket) {
-                self.found.push(Candidate { time_ms, low: trace.low, at });
+                let write = Some(trace.last_write).filter(|write| *write <= self.seen.write);
+                self.found.push(Candidate { time_ms, low: trace.low, at, write });
             }
         }
     }

@@ -20,6 +20,7 @@ use super::load::{self, LoadedBlocks};
 use super::read::{Damage, Reader, unless_damaged};
 use super::row;
 use super::seal::on_blocking_thread;
+use super::sums::LinkCache;
 use super::writer::kind;
 use crate::model::SpanBatch;
 use crate::storage::{StorageError, StorageOptions};
@@ -85,7 +86,8 @@ impl SqliteInspector {
             load::block_rows(&mut connection).await.map_err(failed)?
         };
         let for_blocks = reader.clone();
-        let loaded = on_blocking_thread(move || load::blocks(rows, &for_blocks, &StorageOptions::default())).await?;
+        let load = move || load::blocks(rows, &for_blocks, &StorageOptions::default(), &LinkCache::default());
+        let loaded = on_blocking_thread(load).await?;
         Ok(Self { pool, reader, loaded: Arc::new(loaded) })
     }
 

@@ -12,6 +12,7 @@ use super::live::{Block, BlockRef, Live, RecentRow, short_id};
 use super::names;
 use super::read::{Reader, unless_damaged};
 use super::row;
+use super::sums::{LinkCache, Warming};
 use super::writer::{CHUNKS_MAX, KINDS_MAX};
 use crate::model::SpanBatch;
 use crate::storage::{StorageError, StorageOptions};
@@ -90,13 +91,16 @@ pub(super) fn blocks(
     mut read: BlockRows,
     reader: &Reader,
     options: &StorageOptions,
+    links: &LinkCache,
 ) -> Result<LoadedBlocks, StorageError> {
     let mut loaded = LoadedBlocks { blocks: Vec::new(), names: BlockNames::default(), divided: HashSet::new() };
     let mut lows: Vec<u64> = Vec::new();
+    let mut warming = Warming::new(links);
     for (id, sealed_to, covers_to, arrived_ms, min_ms, max_ms, spans, traces, chunks, bytes) in read.rows {
         let views = reader.traces(id).and_then(|traces| Ok((traces, reader.names(id)?)));
         let Some((entries, of_block)) = unless_damaged(views.map(Some))? else { continue };
         let dead = read.taken.remove(&id).unwrap_or_default();
+        warming.add((id, dead.len()), &entries, |low| dead.contains(&low))?;
         lows.extend(entries.entries.iter().map(|entry| entry.low).filter(|low| !dead.contains(low)));
         let mut ids: Vec<u32> = entries.entries.iter().map(|entry| short_id(entry.low)).collect();
         ids.sort_unstable();
@@ -115,6 +119,7 @@ pub(super) fn blocks(
         };
         loaded.blocks.push(BlockRef { block: Arc::new(block), dead: Arc::new(dead) });
     }
+    warming.finish();
     lows.sort_unstable();
     let several = lows.windows(2).filter(|pair| pair[0] == pair[1]);
     loaded.divided = several.map(|pair| pair[0]).collect();

@@ -72,7 +72,8 @@ impl<'a> BlockBuilder<'a> {
         self.encoder.add_trace(low, spans).map_err(|_| FrameError::Torn)?;
         let ordered = group_by_millisecond(spans.clone());
         self.traces.push(low, &ordered, self.chunks.len() as u32, place);
-        self.red.put_trace(ordered.iter());
+        let Self { red, traces, .. } = self;
+        red.put_trace_with_calls(ordered.iter(), |call| traces.push_call(&call));
         if let Some(entry) = self.traces.traces.entries.last() {
             let Figures { spans, traces, min_ms, max_ms } = &mut self.figures;
             (*spans, *traces) = (*spans + u64::from(entry.spans), *traces + 1);

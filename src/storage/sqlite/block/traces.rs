@@ -1,10 +1,11 @@
 //! What a block knows of each of its traces: where it lies, its times, the calls it links.
 
-use std::collections::HashMap;
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 
 use super::bytes::{Cursor, put_bytes, put_signed, put_var};
 use super::frame::{FrameError, pack, unpack};
-use crate::model::{SpanBatch, link_trace};
+use crate::model::{self, SpanBatch};
 
 /// A trace of a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,12 +48,12 @@ pub(in super::super) struct Traces {
 #[derive(Debug, Default)]
 pub(super) struct TracesBuilder {
     pub(super) traces: Traces,
-    services: HashMap<Box<str>, u32>,
-    pairs: HashMap<(u32, u32), u32>,
+    services: HashMap<Box<str>, u32, RandomState>,
+    pairs: HashMap<(u32, u32), u32, RandomState>,
 }
 
 impl TracesBuilder {
-    /// Appends a trace with a higher id than all before, its spans in zipkin's order.
+    /// Appends a trace with a higher id than all before, its spans in zipkin's order. Its calls come next.
     pub(super) fn push(&mut self, low: u64, spans: &SpanBatch, chunk: u32, place: u32) {
         let mut entry =
             TraceEntry { low, chunk, place, spans: spans.len() as u32, min_ms: i64::MAX, ..TraceEntry::default() };
@@ -69,6 +70,12 @@ impl TracesBuilder {
             }
         }
         entry.start_us = root_us.or(first_us).unwrap_or(-1);
+        entry.calls_end = self.traces.calls.len() as u32;
+        self.traces.entries.push(entry);
+    }
+
+    /// Appends a call of the trace that came last.
+    pub(super) fn push_call(&mut self, call: &model::Call<'_>) {
         let Self { traces, services, pairs } = self;
         let mut service = |name: &str| match services.get(name) {
             Some(&at) => at,
@@ -79,17 +86,16 @@ impl TracesBuilder {
                 at
             }
         };
-        link_trace(spans.iter(), |call| {
-            let pair = (service(call.parent), service(call.child));
-            let next = traces.pairs.len() as u32;
-            let number = *pairs.entry(pair).or_insert(next);
-            if number == next {
-                traces.pairs.push(pair);
-            }
-            traces.calls.push(number << 1 | u32::from(call.is_error));
-        });
-        entry.calls_end = traces.calls.len() as u32;
-        traces.entries.push(entry);
+        let pair = (service(call.parent), service(call.child));
+        let next = traces.pairs.len() as u32;
+        let number = *pairs.entry(pair).or_insert(next);
+        if number == next {
+            traces.pairs.push(pair);
+        }
+        traces.calls.push(number << 1 | u32::from(call.is_error));
+        if let Some(entry) = traces.entries.last_mut() {
+            entry.calls_end = traces.calls.len() as u32;
+        }
     }
 }
 
