@@ -19,6 +19,7 @@ mod open;
 mod pins;
 mod read;
 mod red;
+mod repair;
 mod retention;
 mod row;
 mod seal;
@@ -54,7 +55,7 @@ use self::pins::Pins;
 use self::read::{Damage, Reader};
 use self::search::Search;
 use self::sums::LinkCache;
-use self::wal::Wal;
+use self::wal::{Checkpoints, Wal};
 use self::writer::{WriteFailure, Writer};
 use super::{
     Batch, Capabilities, ErrorKind, PinnedTrace, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend,
@@ -101,6 +102,7 @@ struct Store {
     reader: Reader,
     /// `None` after `close`.
     writer: Mutex<Option<Writer>>,
+    checkpoints: Checkpoints,
     links: LinkCache,
     /// Names of all blocks.
     names: parking_lot::Mutex<BlockNames>,
@@ -151,7 +153,9 @@ impl SqliteStorage {
         let (loaded, links) = seal::on_blocking_thread(load).await?;
         let live = Live::new(options, loaded.blocks, loaded.divided);
         let damaged_rows = load::recent(&mut opened.writer, &live, &reader).await?;
-        let writer = Writer::new(opened.writer, opened.writer_options, Wal::new(&config), next_row);
+        let wal = Wal::new(&config);
+        let checkpoints = Checkpoints::new(opened.checkpointer, wal.written(), &config);
+        let writer = Writer::new(opened.writer, opened.writer_options, wal, next_row);
         let store = Arc::new(Store {
             bytes_max: retention::bytes_max(&config)?,
             config,
@@ -159,6 +163,7 @@ impl SqliteStorage {
             live,
             reader,
             writer: Mutex::new(Some(writer)),
+            checkpoints,
             links,
             names: parking_lot::Mutex::new(loaded.names),
             next_block: AtomicI64::new(next_block),
@@ -203,6 +208,10 @@ impl SqliteStorage {
                 }
                 store.is_sealing.store(false, Ordering::Release);
             });
+        }
+        if self.store.checkpoints.try_begin() {
+            let store = Arc::clone(&self.store);
+            self.tasks.spawn(async move { store.checkpoint_in_background().await });
         }
         result
     }
@@ -304,10 +313,17 @@ impl SpanConsumer for SqliteStorage {
     }
 }
 
+/// Does what takes long for many spans where blocking is allowed.
+fn aside<T>(spans: &SpanBatch, work: impl FnOnce() -> T) -> T {
+    let can_step_aside = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+    if spans.len() > INLINE_SPANS_MAX && can_step_aside { tokio::task::block_in_place(work) } else { work() }
+}
+
 impl Store {
     /// Commits spans and positions, and shows the spans.
     async fn store(&self, spans: &SpanBatch, positions: &[SourcePosition]) -> Result<(), WriteFailure> {
-        let row = if spans.is_empty() { Vec::new() } else { row::encode(spans.records()) };
+        let encode = || if spans.is_empty() { Vec::new() } else { row::encode(spans.records()) };
+        let row = aside(spans, encode);
         let mut writer = self.writer.lock().await;
         let Some(writer) = writer.as_mut() else {
             return Err(WriteFailure::Engine(unavailable("write", "the store is closed")));
@@ -316,10 +332,8 @@ impl Store {
         let id = writer.store(&row, arrived_ms, positions).await?;
         if !spans.is_empty() {
             let row = RecentRow { id, spans: spans.len(), arrived_ms };
-            let add = || self.live.add(row, spans);
-            let can_step_aside = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
             // Under the writer's lock: rows are shown in their order.
-            if spans.len() > INLINE_SPANS_MAX && can_step_aside { tokio::task::block_in_place(add) } else { add() }
+            aside(spans, || self.live.add(row, spans));
         }
         Ok(())
     }
@@ -408,8 +422,7 @@ impl SpanStore for SqliteStorage {
         budget: &QueryBudget,
     ) -> Result<Vec<DependencyLink>, StorageError> {
         let (window, budget) = ((end_ts_ms.saturating_sub(lookback_ms), end_ts_ms), budget.clone());
-        let query =
-            move |store: &Store, view: &View| {
+        let query = move |store: &Store, view: &View| {
             Links::new(&store.live, &store.reader, &store.links, view, window, &budget).run()
         };
         self.store.query(query).await
@@ -493,6 +506,7 @@ impl StorageBackend for SqliteStorage {
         // Housekeeping ends before its connection goes.
         let _alone = self.store.housekeeping.lock().await;
         self.store.reader.pool.close().await;
+        self.store.checkpoints.close().await;
         if let Some(writer) = self.store.writer.lock().await.take() {
             let mut connection = writer.into_connection();
             // Leaves one file behind, and the next start nothing to recover.

@@ -25,7 +25,7 @@ mod traces;
 
 pub(super) use build::{BlockBuilder, BuiltBlock, Figures};
 pub(super) use chunk::Find;
-pub(super) use frame::{FrameError, unpack};
+pub(super) use frame::{FrameError, pack, unpack};
 pub(super) use names::{BlockNames, Outline, Wanted};
 pub(super) use red::RedView;
 pub(super) use terms::{TermFilter, key_term, mix, tag_term};

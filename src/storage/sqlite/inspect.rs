@@ -12,12 +12,13 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection, Row, SqlitePool};
 use tokio::runtime::Handle;
 
-use super::block::{BlockBuilder, BlockNames, FrameError, unpack};
+use super::block::{BlockNames, FrameError, unpack};
 use super::cache::Cache;
 use super::error::{corrupt, during, storage_error, unavailable};
 use super::live::BlockRef;
 use super::load::{self, LoadedBlocks};
 use super::read::{Damage, Reader, unless_damaged};
+use super::repair::rebuild;
 use super::row;
 use super::seal::on_blocking_thread;
 use super::sums::LinkCache;
@@ -205,17 +206,10 @@ fn traces_of(reader: &Reader, known: &BlockRef, chunk: u32) -> Result<Vec<(u64, 
 /// Derives the views of a block from its chunks and compares.
 fn check_block(reader: &Reader, known: &BlockRef, problems: &mut Vec<String>) -> Result<(), StorageError> {
     let id = known.block.id;
-    let whole = BlockRef { block: known.block.clone(), dead: Arc::default() };
     let BlockNames { services, .. } = reader.names(id)?;
     // Without search a block has no names and no terms.
-    let mut builder = BlockBuilder::new(&[], !services.is_empty());
-    for chunk in 0..known.block.chunks {
-        for (low, spans) in traces_of(reader, &whole, chunk)? {
-            builder.push(low, &spans).map_err(|error| corrupt(OPERATION, format!("block {id}: {error}")))?;
-        }
-    }
-    let built = builder.finish().map_err(|error| corrupt(OPERATION, format!("block {id}: {error}")))?;
-    let Some(built) = built else { return Err(corrupt(OPERATION, format!("block {id} is empty"))) };
+    let options = StorageOptions { search_enabled: !services.is_empty(), ..StorageOptions::default() };
+    let built = rebuild(reader, id, known.block.chunks, &options)?;
     if built.figures != known.block.figures {
         problems.push(format!("block {id} has {:?}, its list says {:?}", built.figures, known.block.figures));
     }

@@ -11,11 +11,12 @@ use super::error::{corrupt, during};
 use super::live::{Block, BlockRef, Live, RecentRow, short_id};
 use super::names;
 use super::read::{Reader, unless_damaged};
+use super::repair::rebuild;
 use super::row;
 use super::sums::{LinkCache, Warming};
 use super::writer::{CHUNKS_MAX, KINDS_MAX};
 use crate::model::SpanBatch;
-use crate::storage::{StorageError, StorageOptions};
+use crate::storage::{ErrorKind, StorageError, StorageOptions};
 
 const OPERATION: &str = "open";
 
@@ -97,7 +98,14 @@ pub(super) fn blocks(
     let mut lows: Vec<u64> = Vec::new();
     let mut warming = Warming::new(links);
     for (id, sealed_to, covers_to, arrived_ms, min_ms, max_ms, spans, traces, chunks, bytes) in read.rows {
-        let views = reader.traces(id).and_then(|traces| Ok((traces, reader.names(id)?)));
+        let views = match reader.traces(id).and_then(|traces| Ok((traces, reader.names(id)?))) {
+            // From the spans, if those are whole. Stored by the next round of housekeeping.
+            Err(error) if error.kind == ErrorKind::Corrupt => {
+                let built = rebuild(reader, id, chunks as u32, options);
+                built.map(|built| (reader.put_traces(id, built.traces), built.names))
+            }
+            views => views,
+        };
         let Some((entries, of_block)) = unless_damaged(views.map(Some))? else { continue };
         let dead = read.taken.remove(&id).unwrap_or_default();
         warming.add((id, dead.len()), &entries, |low| dead.contains(&low))?;

@@ -1,7 +1,7 @@
 //! Opening the file: ours and whole, or a clear message; never a silent new database.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use sqlx::migrate::Migrator;
@@ -16,6 +16,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 /// 'zipk', as the first migration sets it.
 const APPLICATION_ID: i64 = 0x7a69_706b;
 const OPERATION: &str = "open";
+/// What the lock file says once there was a database.
+const MARK: &[u8] = b"a database was opened here\n";
 /// Prepared statements kept by a connection.
 const STATEMENTS_MAX: usize = 128;
 
@@ -29,6 +31,8 @@ pub(super) fn schema_version() -> i64 {
 pub(super) struct Opened {
     pub(super) writer: SqliteConnection,
     pub(super) writer_options: SqliteConnectOptions,
+    /// Moves the write-ahead log into the database.
+    pub(super) checkpointer: SqliteConnection,
     pub(super) readers: SqlitePool,
     /// Held as long as the store is open: tells a second process to stay away.
     pub(super) lock: File,
@@ -37,12 +41,13 @@ pub(super) struct Opened {
 pub(super) async fn open(config: &SqliteConfig) -> Result<Opened, StorageError> {
     make_directory(&config.path)?;
     let lock = lock(&config.path)?;
-    look_at_file(&config.path)?;
+    look_at_file(&config.path, lock.metadata().is_ok_and(|metadata| metadata.len() > 0))?;
     let writer_options = connect_options(config)
         .create_if_missing(true)
         .auto_vacuum(SqliteAutoVacuum::Incremental)
         .pragma("cache_size", cache_size(config.write_cache_bytes))
-        .pragma("wal_autocheckpoint", (config.wal_checkpoint_bytes / 4096).max(1).to_string())
+        // Done in the background.
+        .pragma("wal_autocheckpoint", "0")
         .pragma("journal_size_limit", (2 * config.wal_checkpoint_bytes).to_string());
     let path = config.path.as_path();
     check_owner(path).await?;
@@ -63,7 +68,10 @@ pub(super) async fn open(config: &SqliteConfig) -> Result<Opened, StorageError> 
         )
         .await
         .map_err(|error| explain(path, error))?;
-    Ok(Opened { writer, writer_options, readers, lock })
+    mark(&lock, path);
+    let checkpointer = writer_options.clone().thread_name(|_| "sqlite-checkpoint".to_owned());
+    let checkpointer = checkpointer.connect().await.map_err(|error| explain(path, error))?;
+    Ok(Opened { writer, writer_options, checkpointer, readers, lock })
 }
 
 fn connect_options(config: &SqliteConfig) -> SqliteConnectOptions {
@@ -119,8 +127,16 @@ fn lock(path: &Path) -> Result<File, StorageError> {
     }
 }
 
+/// Notes in the lock file that there is a database: should it be empty or gone one day, that is not for lack of a start.
+fn mark(mut lock: &File, path: &Path) {
+    let is_marked = lock.metadata().is_ok_and(|metadata| metadata.len() > 0);
+    if !is_marked && let Err(error) = lock.write_all(MARK) {
+        tracing::warn!(?path, %error, "the lock file could not be written; an emptied database would not be noticed");
+    }
+}
+
 /// Looks at the bytes before the engine does: it would replace or ignore some of what is wrong.
-fn look_at_file(path: &Path) -> Result<(), StorageError> {
+fn look_at_file(path: &Path, had_database: bool) -> Result<(), StorageError> {
     let wal_bytes = std::fs::metadata(beside(path, "-wal")).map_or(0, |metadata| metadata.len());
     match OpenOptions::new().read(true).write(true).open(path) {
         Ok(file) => {
@@ -128,17 +144,48 @@ fn look_at_file(path: &Path) -> Result<(), StorageError> {
             if bytes == 0 && wal_bytes > 0 {
                 return Err(corrupt(OPERATION, format!("{path:?} is empty but has a write-ahead log")));
             }
+            if bytes == 0 && had_database {
+                let reason = "is empty but was a database; restore it, or remove it to begin anew";
+                return Err(corrupt(OPERATION, format!("{path:?} {reason}")));
+            }
             if bytes > 0 && bytes < 512 {
                 return Err(corrupt(OPERATION, format!("{path:?} is no SQLite database")));
             }
+            // With a log the pages may be there.
+            let wanted = if wal_bytes == 0 { bytes_of_pages(file) } else { None };
+            match wanted.filter(|wanted| bytes < *wanted) {
+                Some(wanted) => {
+                    Err(corrupt(OPERATION, format!("{path:?} was cut: it has {bytes} bytes and should have {wanted}")))
+                }
+                None => Ok(()),
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound && wal_bytes == 0 => {
+            if had_database {
+                tracing::warn!(?path, "the database that was here is gone; a new one is made");
+            }
             Ok(())
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound && wal_bytes == 0 => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(corrupt(OPERATION, format!("{path:?} is missing but its write-ahead log is there")))
         }
         Err(error) => Err(unavailable(OPERATION, format!("cannot write {path:?}: {error}"))),
     }
+}
+
+/// The bytes of all pages, as the head of a database tells them. `None` when it does not, or is none.
+fn bytes_of_pages(mut file: File) -> Option<u64> {
+    let mut head = [0; 100];
+    file.read_exact(&mut head).ok()?;
+    // The count of pages is true if it was written with the last change.
+    if !head.starts_with(b"SQLite format 3\0") || head[24..28] != head[92..96] {
+        return None;
+    }
+    let page_bytes = match u16::from_be_bytes([head[16], head[17]]) {
+        1 => 65_536,
+        bytes => u64::from(bytes),
+    };
+    Some(page_bytes * u64::from(u32::from_be_bytes([head[28], head[29], head[30], head[31]])))
 }
 
 /// Whether the file may be opened for writing: new, or ours and not newer than this binary.

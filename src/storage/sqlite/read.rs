@@ -28,12 +28,14 @@ const DAMAGED_MAX: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct Damage {
     places: Mutex<BTreeSet<String>>,
+    /// Blocks with a damaged view, which can be made anew.
+    views: Mutex<BTreeSet<i64>>,
     pub(super) found: IntCounter,
 }
 
 impl Damage {
     pub(super) fn new(found: IntCounter) -> Self {
-        Self { places: Mutex::default(), found }
+        Self { places: Mutex::default(), views: Mutex::default(), found }
     }
 
     /// How many are known.
@@ -44,6 +46,17 @@ impl Damage {
     /// Those that are known.
     pub(super) fn places(&self) -> Vec<String> {
         self.places.lock().iter().map(|place| format!("{place} is damaged")).collect()
+    }
+
+    /// Blocks with a view that was found damaged since the last call.
+    pub(super) fn take_views(&self) -> BTreeSet<i64> {
+        std::mem::take(&mut self.views.lock())
+    }
+
+    /// The views of a block are whole again.
+    pub(super) fn mended(&self, block: i64) {
+        let of_block = format!("block {block} view ");
+        self.places.lock().retain(|place| !place.starts_with(&of_block));
     }
 
     /// Notes a place; told once.
@@ -64,6 +77,11 @@ pub(super) struct ChunkRecords {
 }
 
 impl ChunkRecords {
+    /// How many traces there are.
+    pub(super) fn traces(&self) -> usize {
+        self.ends.len()
+    }
+
     /// Appends the spans of the trace at a place.
     pub(super) fn copy(&self, place: u32, target: &mut SpanBatch) {
         let at = place as usize;
@@ -97,15 +115,16 @@ impl Reader {
 
     /// Not kept in the cache: asked for seldom.
     pub(super) fn names(&self, block: i64) -> Result<BlockNames, StorageError> {
-        self.damageable(block, "names", || {
+        let place = view_place(kind::NAMES);
+        let read = || {
             let value = self.view_value(block, kind::NAMES)?;
-            BlockNames::read(&value).map_err(|error| damaged(block, "names", &error))
-        })
+            BlockNames::read(&value).map_err(|error| damaged(block, &place, &error))
+        };
+        self.damageable_view(block, &place, read)
     }
 
-    pub(super) fn put_traces(&self, block: i64, traces: Traces) {
-        let bytes = traces.memory_bytes();
-        self.cache.put((block, kind::TRACES, 0), &Arc::new(traces), bytes);
+    pub(super) fn put_traces(&self, block: i64, traces: Traces) -> Arc<Traces> {
+        self.keep((block, kind::TRACES, 0), traces, Traces::memory_bytes)
     }
 
     pub(super) fn find(&self, block: i64, chunk: u32) -> Result<Arc<Find>, StorageError> {
@@ -187,8 +206,8 @@ impl Reader {
         if let Some(known) = self.cache.get((block, kind, 0)) {
             return Ok(known);
         }
-        let place = format!("view {kind}");
-        self.damageable(block, &place, || {
+        let place = view_place(kind);
+        self.damageable_view(block, &place, || {
             let value = read(&self.view_value(block, kind)?).map_err(|error| damaged(block, &place, &error))?;
             Ok(self.keep((block, kind, 0), value, &bytes))
         })
@@ -204,6 +223,19 @@ impl Reader {
         row.ok_or_else(|| corrupt("read", format!("row {id} is missing ({sql})")))
     }
 
+    fn damageable_view<T>(
+        &self,
+        block: i64,
+        place: &str,
+        read: impl FnOnce() -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        self.damageable(block, place, read).inspect_err(|error| {
+            if error.kind == ErrorKind::Corrupt {
+                self.damage.views.lock().insert(block);
+            }
+        })
+    }
+
     fn damageable<T>(
         &self,
         block: i64,
@@ -216,6 +248,10 @@ impl Reader {
             }
         })
     }
+}
+
+fn view_place(kind: u8) -> String {
+    format!("view {kind}")
 }
 
 fn chunk_id(block: i64, chunk: u32) -> i64 {

@@ -12,7 +12,7 @@ use super::read::{Reader, in_memory, unless_damaged};
 use crate::model::red::{RedAnswer, RedRequest, RedTable};
 use crate::model::{SpanBatch, arrival_order, group_by_millisecond};
 use crate::storage::index::walk::{Probe, Walk};
-use crate::storage::{QueryBudget, StorageError};
+use crate::storage::{ErrorKind, QueryBudget, StorageError};
 
 /// Kind of tables made anew in the cache.
 const COUNTED: u8 = 104;
@@ -81,7 +81,11 @@ fn of_block(
     let id = known.block.id;
     let elsewhere = known.dead.len() + split;
     if elsewhere == 0 {
-        return reader.red(id);
+        match reader.red(id) {
+            // Counted anew from its spans.
+            Err(error) if error.kind == ErrorKind::Corrupt => {}
+            red => return red,
+        }
     }
     let key = (id, COUNTED, 0);
     if split == 0

@@ -131,6 +131,7 @@ impl Store {
         // The lock is for one piece of work at a time: sealing that is due must not wait for all of them.
         {
             let _alone = self.housekeeping.lock().await;
+            self.repair_views().await?;
             self.seal_old().await?;
             self.remove_by_age().await?;
         }

@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::block::{ChunkTest, TraceEntry, Wanted, key_term, tag_term};
+use super::block::{ChunkTest, TermFilter, TraceEntry, Wanted, key_term, tag_term};
 use super::error::NAME;
 use super::live::{BlockRef, Live, View};
 use super::read::{Reader, in_memory, unless_damaged};
@@ -225,18 +225,25 @@ impl<'q> Search<'q> {
             return Ok(());
         }
         let id = known.block.id;
-        if !self.terms.is_empty() {
-            let filter = self.reader.terms(id)?;
-            if !self.terms.iter().all(|term| filter.may_contain(*term)) {
-                return Ok(());
-            }
+        let filter = if self.terms.is_empty() { None } else { Some(self.reader.terms(id)) };
+        // Without its filter the block is searched as a whole.
+        let filter = unless_damaged(filter.transpose())?;
+        let has_terms = |chunk: u32| {
+            let has_all = |filter: &TermFilter| self.terms.iter().all(|term| filter.may_contain(chunk, *term));
+            filter.as_deref().is_none_or(has_all)
+        };
+        let may_match: Vec<bool> = (0..known.block.chunks).map(has_terms).collect();
+        if !may_match.contains(&true) {
+            return Ok(());
         }
         let traces = self.reader.traces(id)?;
         let has_conditions = has_conditions(self.request);
         for chunk in traces.entries.chunk_by(|left, right| left.chunk == right.chunk) {
             if !has_conditions {
                 chunk.iter().for_each(|entry| self.find(known, entry));
-            } else if chunk.iter().any(|entry| self.is_in_window(entry)) {
+            } else if may_match.get(chunk[0].chunk as usize) == Some(&true)
+                && chunk.iter().any(|entry| self.is_in_window(entry))
+            {
                 self.budget.spend(NAME, 0)?;
                 let Some(find) = unless_damaged(self.reader.find(id, chunk[0].chunk).map(Some))? else { continue };
                 let Some(test) = ChunkTest::new(&find, self.request) else { continue };

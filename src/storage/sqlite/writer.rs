@@ -103,7 +103,7 @@ impl Writer {
         match result {
             Ok(row) => {
                 self.next_row = row + 1;
-                self.wal.bound(&mut self.connection).await;
+                self.wal.bound(&mut self.connection, spans.len()).await;
             }
             Err(_) => self.undo().await,
         }
@@ -174,14 +174,47 @@ impl Writer {
         if written.is_err() {
             self.undo().await;
         }
-        self.wal.bound(&mut self.connection).await;
+        self.wal.bound(&mut self.connection, bytes).await;
         written.map(|()| next)
+    }
+
+    /// Stores the views of a block anew.
+    pub(super) async fn replace_views(&mut self, block: i64, built: &BuiltBlock) -> Result<(), sqlx::Error> {
+        self.refresh().await?;
+        self.execute("BEGIN IMMEDIATE").await?;
+        let written = async {
+            self.put_views(block, built).await?;
+            self.execute("COMMIT").await
+        };
+        let written = written.await;
+        if written.is_err() {
+            self.undo().await;
+        }
+        written
+    }
+
+    async fn put_views(&mut self, block: i64, built: &BuiltBlock) -> Result<(), sqlx::Error> {
+        let views = [
+            (kind::TRACES, &built.traces_value),
+            (kind::NAMES, &built.names_value),
+            (kind::TERMS, &built.terms_value),
+            (kind::RED, &built.red_value),
+        ];
+        for (kind, value) in views {
+            sqlx::query("INSERT OR REPLACE INTO view (id, value) VALUES (?1, ?2)")
+                .bind(block * KINDS_MAX + i64::from(kind))
+                .bind(value.as_slice())
+                .execute(&mut self.connection)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Changes the list of blocks in one transaction.
     pub(super) async fn commit(&mut self, commit: &Commit<'_>) -> Result<(), sqlx::Error> {
         self.refresh().await?;
         self.execute("BEGIN IMMEDIATE").await?;
+        let bytes = commit.block.map_or(0, |(_, built)| built.traces_value.len() + built.terms_value.len());
         let written = async {
             self.change_blocks(commit).await?;
             self.execute("COMMIT").await
@@ -190,26 +223,16 @@ impl Writer {
         if written.is_err() {
             self.undo().await;
         }
-        self.wal.bound(&mut self.connection).await;
+        self.wal.bound(&mut self.connection, bytes).await;
         written
     }
 
     async fn change_blocks(&mut self, commit: &Commit<'_>) -> Result<(), sqlx::Error> {
-        let connection = &mut self.connection;
         if let Some((block, built)) = commit.block {
-            let views = [
-                (kind::TRACES, &built.traces_value),
-                (kind::NAMES, &built.names_value),
-                (kind::TERMS, &built.terms_value),
-                (kind::RED, &built.red_value),
-            ];
-            for (kind, value) in views {
-                sqlx::query("INSERT INTO view (id, value) VALUES (?1, ?2)")
-                    .bind(block.id * KINDS_MAX + i64::from(kind))
-                    .bind(value.as_slice())
-                    .execute(&mut *connection)
-                    .await?;
-            }
+            self.put_views(block.id, built).await?;
+        }
+        let connection = &mut self.connection;
+        if let Some((block, _)) = commit.block {
             sqlx::query(
                 "INSERT INTO block (id, sealed_to, covers_to, arrived_ms, min_ms, max_ms, spans, traces, chunks, bytes) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -254,7 +277,7 @@ impl Writer {
     pub(super) async fn run(&mut self, sql: &'static str, value: i64) -> Result<u64, sqlx::Error> {
         self.refresh().await?;
         let done = sqlx::query(sql).bind(value).execute(&mut self.connection).await?;
-        self.wal.bound(&mut self.connection).await;
+        self.wal.bound(&mut self.connection, 0).await;
         Ok(done.rows_affected())
     }
 

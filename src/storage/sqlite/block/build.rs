@@ -47,7 +47,9 @@ pub(in super::super) struct BlockBuilder<'a> {
     traces: TracesBuilder,
     names: BlockNames,
     red: RedTable,
-    terms: Vec<u64>,
+    terms: TermFilter,
+    /// Terms of the chunk under way.
+    chunk_terms: Vec<u64>,
     figures: Figures,
 }
 
@@ -61,7 +63,8 @@ impl<'a> BlockBuilder<'a> {
             traces: TracesBuilder::default(),
             names: BlockNames::default(),
             red: RedTable::of_everything(),
-            terms: Vec::new(),
+            terms: TermFilter::default(),
+            chunk_terms: Vec::new(),
             figures: Figures { min_ms: i64::MAX, ..Figures::default() },
         }
     }
@@ -82,7 +85,8 @@ impl<'a> BlockBuilder<'a> {
         if self.encoder.spans() >= CHUNK_SPANS { self.end_chunk() } else { Ok(()) }
     }
 
-    fn end_chunk(&mut self) -> Result<(), FrameError> {
+    /// Ends the chunk under way, if it has a trace.
+    pub(in super::super) fn end_chunk(&mut self) -> Result<(), FrameError> {
         if self.encoder.traces() == 0 {
             return Ok(());
         }
@@ -119,14 +123,17 @@ impl<'a> BlockBuilder<'a> {
     }
 
     fn note_terms(&mut self) {
-        let Self { encoder, names, terms, autocomplete_keys, .. } = self;
+        let Self { encoder, names, terms, chunk_terms, autocomplete_keys, .. } = self;
+        chunk_terms.clear();
         for (key, value) in encoder.tags.strings.iter().filter_map(split_tag) {
-            terms.extend([key_term(key), tag_term(key, value)]);
+            chunk_terms.extend([key_term(key), tag_term(key, value)]);
             if autocomplete_keys.iter().any(|wanted| wanted == key) {
                 names.values.entry(key.to_owned()).or_default().insert(value.to_owned());
             }
         }
-        terms.extend(encoder.texts.strings.iter().filter_map(|text| std::str::from_utf8(text).ok()).map(key_term));
+        chunk_terms
+            .extend(encoder.texts.strings.iter().filter_map(|text| std::str::from_utf8(text).ok()).map(key_term));
+        terms.push(chunk_terms);
     }
 
     /// The whole block; `None` without traces.
@@ -137,7 +144,7 @@ impl<'a> BlockBuilder<'a> {
         }
         let traces_value = self.traces.traces.encode()?;
         let names_value = self.names.encode()?;
-        let terms_value = TermFilter::of(&mut self.terms).encode()?;
+        let terms_value = self.terms.encode()?;
         let red_value = RedView::of(&self.red).encode()?;
         Ok(Some(BuiltBlock {
             figures: self.figures,

@@ -1,19 +1,21 @@
-//! A crash at any step of sealing, merging and removing: the files as they are then, opened again, answer as if nothing had
-//! been under way.
+//! A crash at any step of sealing, merging, removing and giving space back: the files as they are then, opened again, answer as if
+//! nothing had been under way.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use super::AtStep;
-use super::differential::{Pair, random_request, random_spans};
+use super::differential::{Era, Pair, random_request, random_spans};
 use super::recovery::copy;
-use super::support::{HandClock, Random, batch, config};
-use crate::model::SpanBatch;
+use super::support::{HandClock, NOW_MS, Random, batch, config};
+use crate::model::{SpanBatch, SpanBuilder, SpanId, TraceId};
 use crate::storage::sqlite::seal::row_at;
 use crate::storage::{
-    MemoryConfig, MemoryStorage, SpanConsumer, SqliteConfig, SqliteStorage, StorageBackend, StorageOptions,
+    MemoryConfig, MemoryStorage, QueryBudget, SpanConsumer, SpanStore, SqliteConfig, SqliteInspector, SqliteStorage,
+    StorageBackend, StorageOptions,
 };
 
 const TRACES: u64 = 60;
@@ -42,7 +44,7 @@ async fn assert_same(crashed: Crashed, writes: &[SpanBatch], random: &mut Random
     let Crashed { step, directory } = crashed;
     let sqlite = SqliteStorage::open(by_hand(directory.path()), options(), HandClock::new()).await;
     let sqlite = sqlite.unwrap_or_else(|error| panic!("after {step:?}: {error}"));
-    let pair = Pair { sqlite, memory: memory_of(writes).await, _directory: directory };
+    let pair = Pair { sqlite, memory: memory_of(writes).await, era: Era::FIRST, _directory: directory };
     for _ in 0..8 {
         pair.compare_search(&random_request(random, TRACES)).await;
     }
@@ -58,22 +60,28 @@ async fn assert_same(crashed: Crashed, writes: &[SpanBatch], random: &mut Random
 }
 
 /// Sealed and merged only when the test says so.
-fn by_hand(directory: &std::path::Path) -> SqliteConfig {
+fn by_hand(directory: &Path) -> SqliteConfig {
     SqliteConfig { retention_max_age: None, recent_spans_max: 4_000, ..config(directory) }
 }
 
-#[tokio::test]
-async fn a_crash_at_any_step_of_housekeeping_loses_and_doubles_nothing() {
-    let directory = tempfile::tempdir().unwrap();
-    let storage = SqliteStorage::open(by_hand(directory.path()), options(), HandClock::new()).await.unwrap();
+/// From now on: the files as they are at each step.
+fn crashes_of(storage: &SqliteStorage, directory: &Path) -> Arc<Mutex<Vec<Crashed>>> {
     let crashes: Arc<Mutex<Vec<Crashed>>> = Arc::default();
-    let (from, seen) = (directory.path().to_owned(), Arc::clone(&crashes));
+    let (from, seen) = (directory.to_owned(), Arc::clone(&crashes));
     let at_step = move |step| {
         let crashed = Crashed { step, directory: tempfile::tempdir().unwrap() };
         copy(&from, crashed.directory.path());
         seen.lock().push(crashed);
     };
     *storage.store.at_step.lock() = Some(AtStep(Box::new(at_step)));
+    crashes
+}
+
+#[tokio::test]
+async fn a_crash_at_any_step_of_housekeeping_loses_and_doubles_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = SqliteStorage::open(by_hand(directory.path()), options(), HandClock::new()).await.unwrap();
+    let crashes = crashes_of(&storage, directory.path());
     let mut random = Random::new(11);
     let (mut writes, mut steps): (Vec<SpanBatch>, std::collections::BTreeSet<&str>) = Default::default();
     for number in 0..WRITES {
@@ -98,5 +106,79 @@ async fn a_crash_at_any_step_of_housekeeping_loses_and_doubles_nothing() {
         }
     }
     assert_eq!(steps.into_iter().collect::<Vec<_>>(), ["blocks changed", "chunks stored", "some of a block removed"]);
+    storage.close().await;
+}
+
+const DAY_MS: i64 = 86_400_000;
+const OLD: u64 = 1_000;
+const NEW: u64 = 2_000;
+/// Traces of each age, and spans of each: enough that removing them leaves pages to give back.
+const PER_AGE: u64 = 16;
+const PER_TRACE: u64 = 40;
+
+/// A trace whose spans do not compress.
+fn bulky(low: u64, timestamp_ms: i64, random: &mut Random) -> SpanBatch {
+    let mut spans = SpanBatch::new();
+    let mut builder = SpanBuilder::new();
+    for id in 1..=PER_TRACE {
+        builder.clear();
+        builder.set_trace_id(TraceId::from_halves(0, low).unwrap());
+        builder.set_id(SpanId::new(id));
+        builder.set_timestamp_us(timestamp_ms * 1000);
+        builder.local_endpoint.set_service_name("bulky");
+        let noise: String = (0..1_024).map(|_| char::from(33 + random.below(94) as u8)).collect();
+        builder.add_tag("payload", &noise);
+        builder.finish(&mut spans).unwrap();
+    }
+    spans
+}
+
+/// All that is to be kept is there, nothing of what is to go, and the file is whole.
+async fn assert_only_new(crashed: Crashed, config: &SqliteConfig, clock: Arc<HandClock>) {
+    let Crashed { step, directory } = crashed;
+    let config = SqliteConfig { path: directory.path().join("zipkind.db"), ..config.clone() };
+    let storage = SqliteStorage::open(config.clone(), options(), clock).await;
+    let storage = storage.unwrap_or_else(|error| panic!("after {step:?}: {error}"));
+    let ids =
+        |first: u64| (first..first + PER_AGE).map(|low| TraceId::from_halves(0, low).unwrap()).collect::<Vec<_>>();
+    let budget = QueryBudget::unlimited();
+    assert_eq!(storage.traces(&ids(OLD), &budget).await.unwrap(), [], "after {step:?}");
+    let new = storage.traces(&ids(NEW), &budget).await.unwrap();
+    assert_eq!(new.iter().map(SpanBatch::len).sum::<usize>(), (PER_TRACE * PER_AGE) as usize, "after {step:?}");
+    storage.close().await;
+    drop(storage);
+    let problems = SqliteInspector::open(&config.path).await.unwrap().check().await.unwrap();
+    assert_eq!(problems, [""; 0], "after {step:?}");
+}
+
+#[tokio::test]
+async fn a_crash_at_any_step_of_retention_keeps_what_is_to_be_kept_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = SqliteConfig { retention_max_bytes: Some(8 << 20), ..config(directory.path()) };
+    let clock = HandClock::new();
+    let storage = SqliteStorage::open(config.clone(), options(), clock.clone()).await.unwrap();
+    let mut random = Random::new(3);
+    let seal_all = async || {
+        let sealed_to = storage.store.live.rows().back().unwrap().id;
+        storage.store.seal(sealed_to).await.unwrap();
+    };
+    for low in OLD..OLD + PER_AGE {
+        storage.write(&[batch(bulky(low, NOW_MS, &mut random))]).await.remove(0).unwrap();
+    }
+    seal_all().await;
+    clock.advance_ms(8 * DAY_MS);
+    for low in NEW..NEW + PER_AGE {
+        storage.write(&[batch(bulky(low, NOW_MS + 8 * DAY_MS, &mut random))]).await.remove(0).unwrap();
+    }
+    seal_all().await;
+    let crashes = crashes_of(&storage, directory.path());
+    storage.maintain().await.unwrap();
+    let crashed = std::mem::take(&mut *crashes.lock());
+    let mut steps: Vec<&str> = crashed.iter().map(|crashed| crashed.step).collect();
+    steps.dedup();
+    assert_eq!(steps, ["blocks removed", "some of a block removed", "pages given back"]);
+    for crashed in crashed {
+        assert_only_new(crashed, &config, clock.clone()).await;
+    }
     storage.close().await;
 }

@@ -175,3 +175,24 @@ async fn writes_side_by_side_are_all_stored() {
         assert_eq!(count(&storage, low).await, 1);
     }
 }
+
+#[tokio::test]
+async fn after_a_checkpoint_the_log_starts_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = open(directory.path()).await;
+    let log_bytes = || std::fs::metadata(directory.path().join("zipkind.db-wal")).unwrap().len();
+    for low in 1..=20 {
+        storage.write(&[batch(span(low, 1, "a", 1))]).await.remove(0).unwrap();
+    }
+    let bytes = log_bytes();
+    storage.write(&[batch(span(21, 1, "a", 1))]).await.remove(0).unwrap();
+    assert!(log_bytes() > bytes);
+    storage.store.checkpoint().await.unwrap();
+    let bytes = log_bytes();
+    for low in 22..=40 {
+        storage.write(&[batch(span(low, 1, "a", 1))]).await.remove(0).unwrap();
+    }
+    assert_eq!(log_bytes(), bytes);
+    assert!(!storage.store.checkpoints.try_begin(), "not due");
+    assert_eq!(count(&storage, 40).await, 1);
+}
