@@ -18,6 +18,7 @@ mod retry;
 pub(crate) mod scripted;
 mod sql;
 mod sqlite;
+mod throttle;
 mod timeout;
 mod traced;
 mod types;
@@ -35,6 +36,7 @@ pub use retry::{Retry, RetryConfig};
 #[cfg(any(test, feature = "conformance"))]
 pub use sql::testing as database_servers;
 pub use sqlite::{SqliteConfig, SqliteFigures, SqliteInspector, SqliteMetrics, SqliteStorage, Synchronous};
+pub use throttle::{Throttle, ThrottleConfig, ThrottleMetrics};
 pub use timeout::{Timeout, TimeoutConfig};
 pub use traced::Traced;
 pub use types::{Batch, Capabilities, PINS_PART, PinnedTrace, QueryBudget, SourcePosition, StorageOptions, Stored};

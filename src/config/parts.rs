@@ -195,6 +195,10 @@ fn ingest(reader: &mut Reader) -> IngestConfig {
         ack,
         lanes: reader.number_if_set(&rows::INGEST_LANES, 1..=1024).unwrap_or(0),
         lane_messages_max: reader.number(&rows::INGEST_LANE_MESSAGES_MAX, 1..=10_000_000),
+        messages_waiting_max: {
+            let messages: usize = reader.number(&rows::STORAGE_THROTTLE_MAX_QUEUE_SIZE, 0..=10_000_000);
+            reader.flag(&rows::STORAGE_THROTTLE_ENABLED).then_some(messages.max(1))
+        },
         lane_bytes_max: reader.bytes(&rows::INGEST_LANE_BYTES_MAX, 1 << 16),
         batch_spans_max: reader.number(&rows::INGEST_BATCH_SPANS_MAX, 1..=10_000_000),
         batch_bytes_max: reader.bytes(&rows::INGEST_BATCH_BYTES_MAX, 1 << 10),

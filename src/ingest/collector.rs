@@ -74,15 +74,16 @@ impl Collector {
     ) -> Result<Self, prometheus::Error> {
         let counters = Arc::new(Counters::register(registry)?);
         budget.register(registry)?;
+        let workers = storage.capabilities().concurrent_writes.max(1);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let lane_count = if config.lanes == 0 { cores } else { config.lanes }.max(LANES_MIN).max(workers);
+        let part = config.messages_waiting_max.map_or(usize::MAX, |all| (all / lane_count).max(1));
         let limits = LaneLimits {
-            messages_max: config.lane_messages_max,
+            messages_max: config.lane_messages_max.min(part),
             bytes_max: config.lane_bytes_max,
             batch_spans_max: config.batch_spans_max,
             batch_bytes_max: config.batch_bytes_max,
         };
-        let workers = storage.capabilities().concurrent_writes.max(1);
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let lane_count = if config.lanes == 0 { cores } else { config.lanes }.max(LANES_MIN).max(workers);
         let list = LaneList::register(registry)?;
         let lanes: Vec<_> = (0..lane_count).map(|index| list.open(index.to_string(), limits, true)).collect();
         let inner = Inner {

@@ -23,6 +23,8 @@ pub struct IngestConfig {
     pub lanes: usize,
     /// Most messages waiting in one lane.
     pub lane_messages_max: usize,
+    /// Most messages waiting in all lanes together, each of which gets an equal part. `None`: only lanes have a limit.
+    pub messages_waiting_max: Option<usize>,
     /// Most bytes of spans waiting in one lane. A message beyond this enters a lane that is otherwise empty.
     pub lane_bytes_max: usize,
     /// A batch takes no further message once it has this many spans.
@@ -48,6 +50,7 @@ impl Default for IngestConfig {
             ack: AckMode::Stored,
             lanes: 0,
             lane_messages_max: 10_000,
+            messages_waiting_max: None,
             lane_bytes_max: 32 << 20,
             batch_spans_max: 10_000,
             batch_bytes_max: 8 << 20,

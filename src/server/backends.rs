@@ -7,8 +7,8 @@ use prometheus::Registry;
 
 use crate::config::{StorageConfig, StorageKind};
 use crate::storage::{
-    MemoryStorage, Metered, NoneStorage, RedMetrics, Retry, SqliteStorage, StorageBackend, StorageMetrics, Timeout,
-    Traced, open_mysql, open_postgres,
+    MemoryStorage, Metered, NoneStorage, RedMetrics, Retry, SqliteStorage, StorageBackend, StorageMetrics, Throttle,
+    ThrottleMetrics, Timeout, Traced, open_mysql, open_postgres,
 };
 use crate::telemetry::Clock;
 use crate::transport::kafka::{Forwarder, KafkaConfig};
@@ -24,7 +24,7 @@ pub(super) async fn open(
     let options = config.options.clone();
     if let Some(topic) = &kafka.forward_topic {
         let forwarder = Arc::new(Forwarder::new(kafka, topic)?);
-        return Ok(wrapped(Metered::new(forwarder, StorageMetrics::register(registry)?), config));
+        return wrapped(Metered::new(forwarder, StorageMetrics::register(registry)?), config, registry);
     }
     let backend: Arc<dyn StorageBackend> = match config.kind {
         StorageKind::Sqlite => Arc::new(open_sqlite(config, registry, clock).await?),
@@ -45,14 +45,17 @@ pub(super) async fn open(
     };
     let requests = config.red_metrics_series_max.map(|series_max| RedMetrics::register(registry, series_max));
     let measured = Metered::new(backend, StorageMetrics::register(registry)?).with_requests(requests.transpose()?);
-    let backend = wrapped(measured, config);
+    let backend = wrapped(measured, config, registry)?;
     Ok(if self_tracing { Arc::new(Traced::new(backend)) } else { backend })
 }
 
 /// Each try is measured and limited; a write is tried again within the time its sender waits.
-fn wrapped(measured: Metered, config: &StorageConfig) -> Arc<dyn StorageBackend> {
-    let limited = Arc::new(Timeout::new(Arc::new(measured), config.timeout));
-    Arc::new(Retry::new(limited, config.retry))
+fn wrapped(measured: Metered, config: &StorageConfig, registry: &Registry) -> anyhow::Result<Arc<dyn StorageBackend>> {
+    let mut limited: Arc<dyn StorageBackend> = Arc::new(Timeout::new(Arc::new(measured), config.timeout));
+    if let Some(throttle) = config.throttle {
+        limited = Arc::new(Throttle::new(limited, throttle, ThrottleMetrics::register(registry)?));
+    }
+    Ok(Arc::new(Retry::new(limited, config.retry)))
 }
 
 async fn open_sqlite(

@@ -26,7 +26,7 @@ use sqlx::query::Query;
 pub use config::{PostgresConfig, PostgresTls};
 
 use self::error::{NAME, during, unavailable};
-use super::sql::engine::{Engine, Snapshot, WriteFailure};
+use super::sql::engine::{CONNECTIONS_OF_READERS, Engine, Snapshot, WriteFailure};
 use super::sql::names::Kind;
 use super::sql::rows::Rows;
 use super::sql::store::SqlStore;
@@ -105,6 +105,10 @@ impl Engine for PostgresEngine {
 
     fn concurrent_writes(&self) -> usize {
         self.config.concurrent_writes
+    }
+
+    fn concurrent_writes_max(&self) -> usize {
+        (self.config.connections_max as usize).saturating_sub(CONNECTIONS_OF_READERS)
     }
 
     async fn store(&self, rows: &Rows, positions: &[&SourcePosition], arrived: i64) -> Result<(), WriteFailure> {

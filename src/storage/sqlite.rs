@@ -458,6 +458,7 @@ impl StorageBackend for SqliteStorage {
             red: true,
             pins: true,
             concurrent_writes: 1,
+            concurrent_writes_max: 1,
         }
     }
 

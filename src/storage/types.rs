@@ -75,6 +75,16 @@ pub struct Capabilities {
     pub pins: bool,
     /// How many `write` calls it serves well at once; 1 = one writer that likes many batches in one call. 0 counts as 1.
     pub concurrent_writes: usize,
+    /// Most `write` calls at once that it can serve at all (connections, say); 0: no more than it serves well.
+    pub concurrent_writes_max: usize,
+}
+
+impl Capabilities {
+    /// Most `write` calls at once; 1 at least.
+    #[must_use]
+    pub fn writes_max(&self) -> usize {
+        self.concurrent_writes_max.max(self.concurrent_writes).max(1)
+    }
 }
 
 /// Settings all backends share (zipkin's `STRICT_TRACE_ID`, `SEARCH_ENABLED`, `AUTOCOMPLETE_KEYS`).

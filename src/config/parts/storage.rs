@@ -8,7 +8,8 @@ use crate::config::reader::Reader;
 use crate::config::sources::EnvSource;
 use crate::config::variables as rows;
 use crate::storage::{
-    MemoryConfig, MysqlConfig, PostgresConfig, RetryConfig, SqliteConfig, StorageOptions, Synchronous, TimeoutConfig,
+    MemoryConfig, MysqlConfig, PostgresConfig, RetryConfig, SqliteConfig, StorageOptions, Synchronous, ThrottleConfig,
+    TimeoutConfig,
 };
 
 /// Where the database rests when the environment says nothing.
@@ -37,6 +38,8 @@ pub struct StorageConfig {
     pub timeout: TimeoutConfig,
     /// How often and how long a call is tried again.
     pub retry: RetryConfig,
+    /// How writes at once follow the store; `None`: as many as it serves well, always.
+    pub throttle: Option<ThrottleConfig>,
     /// Most series of the metrics of requests; `None`: there are none.
     pub red_metrics_series_max: Option<usize>,
     /// Time between two rounds of background work.
@@ -116,6 +119,13 @@ pub(super) fn storage(reader: &mut Reader, env: &dyn EnvSource, notes: &mut Vec<
             time_max: reader.duration(&rows::STORAGE_RETRY_TIME_MAX),
             first_pause: reader.duration(&rows::STORAGE_RETRY_FIRST_PAUSE),
             pause_max: reader.duration(&rows::STORAGE_RETRY_PAUSE_MAX),
+        },
+        throttle: {
+            let config = ThrottleConfig {
+                concurrency_min: reader.number(&rows::STORAGE_THROTTLE_MIN_CONCURRENCY, 1..=10_000),
+                concurrency_max: reader.number(&rows::STORAGE_THROTTLE_MAX_CONCURRENCY, 1..=10_000),
+            };
+            reader.flag(&rows::STORAGE_THROTTLE_ENABLED).then_some(config)
         },
         red_metrics_series_max: reader.flag(&rows::RED_METRICS_ENABLED).then_some(red_metrics_series_max),
         maintain_interval: reader.duration(&rows::RETENTION_INTERVAL).max(MAINTAIN_INTERVAL_LEAST),

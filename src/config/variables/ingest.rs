@@ -1,13 +1,9 @@
 //! The partitioned buffer, and when senders are answered.
 
-use super::Effect::{Mapped, Nothing, Used};
+use super::Effect::Used;
 use super::Kind::{Bytes, Choice, Duration, Flag, Number};
 use super::Preset::{Computed, Text as Is};
 use super::TimeUnit::Milliseconds;
-
-const BACK_PRESSURE: super::Effect = Mapped("lanes and COLLECTOR_QUEUE_WAIT hold back senders at all times");
-const NO_THROTTLE: super::Effect =
-    Nothing("lanes and COLLECTOR_QUEUE_WAIT hold back senders at all times, without a limiter");
 
 super::variables! {
     COLLECTOR_ACK: Choice("stored, accepted"), Is("stored"), Used, ["COLLECTOR_ACK"], "zipkind.collector.ack",
@@ -34,12 +30,12 @@ super::variables! {
         "how long a message may stay in its lane before its sender hears that the store is too slow";
     COLLECTOR_RETRY_AFTER: Duration(Milliseconds), Is("1s"), Used, ["COLLECTOR_RETRY_AFTER"], "zipkind.collector.retry-after",
         "what senders are told to wait after a 503";
-    STORAGE_THROTTLE_ENABLED: Flag, Is("false"), BACK_PRESSURE, ["STORAGE_THROTTLE_ENABLED"], "zipkin.storage.throttle.enabled",
-        "hold back writes";
-    STORAGE_THROTTLE_MIN_CONCURRENCY: Number, Is("10"), NO_THROTTLE, ["STORAGE_THROTTLE_MIN_CONCURRENCY"], "zipkin.storage.throttle.min-concurrency",
-        "least writes at once";
-    STORAGE_THROTTLE_MAX_CONCURRENCY: Number, Is("200"), NO_THROTTLE, ["STORAGE_THROTTLE_MAX_CONCURRENCY"], "zipkin.storage.throttle.max-concurrency",
-        "most writes at once";
-    STORAGE_THROTTLE_MAX_QUEUE_SIZE: Number, Is("1000"), NO_THROTTLE, ["STORAGE_THROTTLE_MAX_QUEUE_SIZE"], "zipkin.storage.throttle.max-queue-size",
-        "most writes that wait";
+    STORAGE_THROTTLE_ENABLED: Flag, Is("false"), Used, ["STORAGE_THROTTLE_ENABLED"], "zipkin.storage.throttle.enabled",
+        "writes of batches at once follow how quickly the store answers, between the next two; without it there are as many as the store serves well";
+    STORAGE_THROTTLE_MIN_CONCURRENCY: Number, Is("10"), Used, ["STORAGE_THROTTLE_MIN_CONCURRENCY"], "zipkin.storage.throttle.min-concurrency",
+        "least writes at once, and what it begins with; never more than the store can serve (connections but two; SQLite: one)";
+    STORAGE_THROTTLE_MAX_CONCURRENCY: Number, Is("200"), Used, ["STORAGE_THROTTLE_MAX_CONCURRENCY"], "zipkin.storage.throttle.max-concurrency",
+        "most writes at once, within the same bound";
+    STORAGE_THROTTLE_MAX_QUEUE_SIZE: Number, Is("1000"), Used, ["STORAGE_THROTTLE_MAX_QUEUE_SIZE"], "zipkin.storage.throttle.max-queue-size",
+        "most messages waiting in all lanes together with the throttle; beyond it senders wait COLLECTOR_QUEUE_WAIT and hear 503";
 }

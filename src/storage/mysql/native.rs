@@ -16,7 +16,7 @@ use sqlx::MySqlPool;
 use super::config::MysqlConfig;
 use super::error::{NAME, during};
 use super::{migrate, position};
-use crate::storage::sql::engine::{Engine, Snapshot, WriteFailure};
+use crate::storage::sql::engine::{CONNECTIONS_OF_READERS, Engine, Snapshot, WriteFailure};
 use crate::storage::sql::names::Kind;
 use crate::storage::sql::rows::Rows;
 use crate::storage::{SourcePosition, StorageError, StorageOptions};
@@ -61,6 +61,10 @@ impl Engine for NativeEngine {
 
     fn concurrent_writes(&self) -> usize {
         self.config.concurrent_writes
+    }
+
+    fn concurrent_writes_max(&self) -> usize {
+        (self.config.connections_max as usize).saturating_sub(CONNECTIONS_OF_READERS)
     }
 
     async fn store(&self, rows: &Rows, positions: &[&SourcePosition], arrived: i64) -> Result<(), WriteFailure> {

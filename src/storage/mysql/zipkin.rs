@@ -20,6 +20,7 @@ use super::config::MysqlConfig;
 use super::error::{NAME, during};
 use super::position;
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId, cmp_utf16};
+use crate::storage::sql::engine::CONNECTIONS_OF_READERS;
 use crate::storage::{
     Batch, Capabilities, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
     StorageOptions, Stored,
@@ -161,6 +162,7 @@ impl StorageBackend for ZipkinTables {
             source_positions: true,
             exact_duplicates: false,
             concurrent_writes: self.config.concurrent_writes,
+            concurrent_writes_max: (self.config.connections_max as usize).saturating_sub(CONNECTIONS_OF_READERS),
             ..Capabilities::default()
         }
     }

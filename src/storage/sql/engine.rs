@@ -8,6 +8,9 @@ use super::names::Kind;
 use super::rows::Rows;
 use crate::storage::{SourcePosition, StorageError};
 
+/// Connections that writes leave to readers and health checks when there are as many writes as possible.
+pub(in crate::storage) const CONNECTIONS_OF_READERS: usize = 2;
+
 /// Why nothing of a transaction was stored.
 #[derive(Debug)]
 pub(in crate::storage) enum WriteFailure {
@@ -56,6 +59,9 @@ pub(in crate::storage) trait Engine: Debug + Send + Sync + 'static {
 
     /// How many writes it serves well at once.
     fn concurrent_writes(&self) -> usize;
+
+    /// How many it can serve at all, beside readers.
+    fn concurrent_writes_max(&self) -> usize;
 
     /// Stores rows and positions in one transaction: positions first, each by compare-and-set. `arrived` numbers the write.
     async fn store(&self, rows: &Rows, positions: &[&SourcePosition], arrived: i64) -> Result<(), WriteFailure>;

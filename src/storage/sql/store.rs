@@ -254,6 +254,7 @@ impl<E: Engine> StorageBackend for SqlStore<E> {
             exact_duplicates: true,
             red: true,
             concurrent_writes: self.engine.concurrent_writes(),
+            concurrent_writes_max: self.engine.concurrent_writes_max(),
             ..Capabilities::default()
         }
     }
