@@ -15,12 +15,14 @@ CREATE TABLE IF NOT EXISTS zipkind_fragment (
   KEY fragment_time (max_ms, trace_low, min_ms)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARACTER SET=utf8mb4 COLLATE utf8mb4_bin;
 
--- Traces in which a service has spans on a day. Services are 32-bit checksums of their names.
-CREATE TABLE IF NOT EXISTS zipkind_posting (
-  service   INT    NOT NULL,
-  day       INT    NOT NULL,
-  trace_low BIGINT NOT NULL,
-  PRIMARY KEY (service, day, trace_low)
+-- Traces in which a service has spans on a day, one or a few lists for each write. Services are 32-bit checksums of their names.
+CREATE TABLE IF NOT EXISTS zipkind_service_traces (
+  service INT    NOT NULL,
+  day     INT    NOT NULL,
+  content BIGINT NOT NULL, -- hash of the list: a repeated write finds itself
+  arrived BIGINT NOT NULL, -- number of the last write that brought it: about epoch microseconds
+  traces  BLOB   NOT NULL, -- low halves of trace ids, 8 bytes each, high byte first
+  PRIMARY KEY (service, day, content)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARACTER SET=utf8mb4 COLLATE utf8mb4_bin;
 
 -- Names that are listed: 0 service, 1 span name, 2 remote service of the service `owner`, 3 value of the tag `owner`.

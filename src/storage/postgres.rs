@@ -19,9 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::PgPool;
 use sqlx::postgres::{PgPoolOptions, Postgres};
 use sqlx::query::Query;
+use sqlx::{Connection, PgPool};
 
 pub use config::{PostgresConfig, PostgresTls};
 
@@ -32,6 +32,9 @@ use super::sql::rows::Rows;
 use super::sql::store::SqlStore;
 use super::{SourcePosition, StorageBackend, StorageError, StorageOptions};
 use crate::telemetry::Clock;
+
+/// A connection that was idle for longer is tried before it is used.
+const IDLE_UNTESTED: Duration = Duration::from_millis(100);
 
 /// Opens the database and makes or upgrades the tables.
 ///
@@ -65,13 +68,34 @@ impl PostgresEngine {
         options: StorageOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StorageError> {
+        let engine = Self::connect(config, options, clock).await?;
+        engine.migrate().await?;
+        engine.make_partitions().await?;
+        Ok(engine)
+    }
+
+    /// Connects and leaves the tables as they are.
+    async fn connect(
+        config: PostgresConfig,
+        options: StorageOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StorageError> {
         let connect = config.connect_options()?;
+        let pooled = config.pooled;
         let pool = PgPoolOptions::new()
             .max_connections(config.connections_max)
             .acquire_timeout(config.acquire_timeout)
             .max_lifetime(Duration::from_secs(1800))
-            // Between two transactions the pooler may have given the connection another server.
-            .test_before_acquire(!config.pooled)
+            .test_before_acquire(false)
+            .before_acquire(move |connection, meta| {
+                Box::pin(async move {
+                    // One that was just used is there; behind a pooler it may have got another server since.
+                    if pooled || meta.idle_for < IDLE_UNTESTED {
+                        return Ok(true);
+                    }
+                    connection.ping().await.map(|()| true)
+                })
+            })
             .connect_with(connect)
             .await
             .map_err(during("connect"))?;
@@ -81,10 +105,7 @@ impl PostgresEngine {
              SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
         );
         let holder = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
-        let engine = Self { config, options, clock, pool, begin_read, holder };
-        engine.migrate().await?;
-        engine.make_partitions().await?;
-        Ok(engine)
+        Ok(Self { config, options, clock, pool, begin_read, holder })
     }
 
     /// A statement: prepared once, or unnamed behind a pooler. Either way only inside of transactions.

@@ -1,20 +1,23 @@
 //! What the SQL servers share: the layout of rows, searches and windows over it, names, and the traits' prose turned into
 //! one store. Statements are each engine's own.
 //!
-//! What one write brings of one trace within [`rows::EXTENT_MS`] is one row, a *fragment*; small rows beside it, *postings*,
-//! tell which traces a service has spans in. Nothing that is written depends on what another writer wrote, so any number of
+//! What one write brings of one trace within [`rows::EXTENT_MS`] is one row, a *fragment*; lists beside it, one or a few for a
+//! write, tell which traces a service has spans in. Nothing that is written depends on what another writer wrote, so any number of
 //! processes write side by side without locks: equal spans are folded, and traces put together, when they are read.
 
 #[cfg(test)]
 pub(super) mod crash_check;
 pub(super) mod engine;
 pub(super) mod escape;
-mod fragment;
+pub(super) mod fragment;
 pub(super) mod names;
 pub(super) mod rows;
 mod search;
+#[cfg(any(test, feature = "conformance"))]
+mod session;
 pub(super) mod store;
 #[cfg(any(test, feature = "conformance"))]
 pub mod testing;
 mod trace;
+pub(super) mod transaction;
 mod window;

@@ -18,12 +18,14 @@ pub(super) async fn make(pool: &MySqlPool, look: &'static str, script: &'static 
         Err(error) if is_missing_table(&error) => {}
         Err(error) => return Err(during("migrate")(error)),
     }
-    for statement in statements(script) {
+    let all: Vec<String> = statements(script).collect();
+    for statement in &all {
         if let Err(error) = sqlx::raw_sql(AssertSqlSafe(statement.clone())).execute(pool).await {
             if !is_denied(&error) {
                 return Err(storage_error("migrate", error));
             }
-            let reason = format!("{error}; run as a user who may create tables:\n{statement}");
+            // Every table of the script may be there already: what it makes it makes only then.
+            let reason = format!("{error}; run as a user who may create tables:\n{};", all.join(";\n"));
             return Err(StorageError::new(ErrorKind::Rejected, NAME, "migrate", reason));
         }
     }

@@ -3,8 +3,8 @@
 //! Rows of fragments lie in order of arrival, so that writes append; two indexes find them by trace and by time. Old rows are
 //! removed in bounded chunks.
 
-mod names;
-mod read;
+pub(super) mod names;
+pub(super) mod read;
 mod retention;
 mod write;
 
@@ -43,7 +43,8 @@ impl NativeEngine {
         options: StorageOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StorageError> {
-        migrate::make(&pool, "SELECT 1 FROM zipkind_fragment, zipkind_posting, zipkind_name LIMIT 1", TABLES).await?;
+        migrate::make(&pool, "SELECT 1 FROM zipkind_fragment, zipkind_service_traces, zipkind_name LIMIT 1", TABLES)
+            .await?;
         let holder = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
         Ok(Self { pool, config, options, clock, holder })
     }

@@ -3,6 +3,11 @@
 use sqlx::{MySqlConnection, MySqlPool, Row};
 
 use crate::storage::SourcePosition;
+use crate::storage::sql::transaction::in_order;
+
+/// How far a source has been stored.
+pub(super) const STORED: &str = "SELECT batch_from, `next`, last_message_ms, last_message_checksum FROM zipkind_source_position \
+     WHERE consumer_group = ? AND topic = ? AND `partition` = ?";
 
 /// Moves each position whose stored value is where the batch begins; gives the others. Sources are touched in one order,
 /// batches of one source in theirs.
@@ -10,13 +15,8 @@ pub(super) async fn move_positions(
     connection: &mut MySqlConnection,
     positions: &[&SourcePosition],
 ) -> Result<Vec<usize>, sqlx::Error> {
-    let mut order: Vec<usize> = (0..positions.len()).collect();
-    order.sort_by_key(|&index| {
-        let position = positions[index];
-        (&position.group, &position.topic, position.partition)
-    });
     let mut stale = Vec::new();
-    for index in order {
+    for index in in_order(positions) {
         if !move_one(connection, positions[index]).await? {
             stale.push(index);
         }
@@ -66,15 +66,7 @@ pub(super) async fn stored_position(
     topic: &str,
     partition: i32,
 ) -> Result<Option<SourcePosition>, sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT batch_from, `next`, last_message_ms, last_message_checksum FROM zipkind_source_position \
-         WHERE consumer_group = ? AND topic = ? AND `partition` = ?",
-    )
-    .bind(group)
-    .bind(topic)
-    .bind(partition)
-    .fetch_optional(pool)
-    .await?;
+    let row = sqlx::query(STORED).bind(group).bind(topic).bind(partition).fetch_optional(pool).await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(SourcePosition {
         group: group.to_owned(),

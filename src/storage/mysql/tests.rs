@@ -2,5 +2,6 @@
 
 mod conformance;
 mod native;
+mod plans;
 mod support;
 mod zipkin;

@@ -9,12 +9,16 @@ mod read;
 mod rows;
 mod schema;
 mod search;
+#[cfg(test)]
+mod shown;
 mod write;
 
 use async_trait::async_trait;
 use sqlx::{MySqlPool, Row};
 
 pub(super) use schema::Schema;
+#[cfg(test)]
+pub(super) use shown::queries_of_zipkins_tables;
 
 use super::config::MysqlConfig;
 use super::error::{NAME, during};
@@ -42,7 +46,7 @@ impl ZipkinTables {
 
     /// A sorted list, or none when search is switched off.
     async fn list(&self, sql: &'static str, values: &[&str], max: usize) -> Result<Vec<String>, StorageError> {
-        if !self.options.search_enabled {
+        if !self.options.search_enabled || !values.iter().all(|value| self.schema.can_hold(value)) {
             return Ok(Vec::new());
         }
         let mut query = sqlx::query(sql);

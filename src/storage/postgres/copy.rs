@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use crate::storage::sql::rows::{FragmentRow, PostingRow};
+use crate::storage::sql::rows::FragmentRow;
 
 const HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
@@ -11,7 +11,6 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 const FRAGMENTS: &str = "COPY zipkind.fragment (day, trace_low, content, min_ms, max_ms, arrived, service_bits, spans) \
     FROM STDIN (FORMAT binary)";
-const POSTINGS: &str = "COPY zipkind.posting (day, service, trace_low) FROM STDIN (FORMAT binary)";
 
 struct Buffer(Vec<u8>);
 
@@ -75,17 +74,4 @@ pub(super) async fn fragments(
         buffer.bytes(&row.spans);
     });
     copy(connection, FRAGMENTS, chunks).await
-}
-
-pub(super) async fn postings(connection: &mut PgConnection, rows: &[PostingRow]) -> Result<(), sqlx::Error> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let chunks = chunks(rows, |buffer, row| {
-        buffer.row(3);
-        buffer.int(row.day);
-        buffer.int(row.service);
-        buffer.long(row.trace_low);
-    });
-    copy(connection, POSTINGS, chunks).await
 }

@@ -7,6 +7,7 @@ pub(super) const NAME: &str = "postgres";
 /// Codes of PostgreSQL (SQLSTATE).
 pub(super) mod code {
     pub(in crate::storage::postgres) const UNIQUE_VIOLATION: &str = "23505";
+    pub(in crate::storage::postgres) const CHECK_VIOLATION: &str = "23514";
     pub(in crate::storage::postgres) const INSUFFICIENT_PRIVILEGE: &str = "42501";
     pub(in crate::storage::postgres) const LOCK_NOT_AVAILABLE: &str = "55P03";
     pub(super) const DISK_FULL: &str = "53100";
@@ -28,6 +29,8 @@ fn kind_of(error: &sqlx::Error) -> ErrorKind {
     };
     match &*code {
         code::DISK_FULL => ErrorKind::Full,
+        // There are no checks but those of partitions, which another process may just have changed.
+        code::CHECK_VIOLATION => ErrorKind::Unavailable,
         damaged if code::DAMAGED.contains(&damaged) => ErrorKind::Corrupt,
         other if [code::DATA, code::INTEGRITY, code::PROGRAM_LIMIT].iter().any(|class| other.starts_with(class)) => {
             ErrorKind::Rejected

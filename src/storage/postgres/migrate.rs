@@ -1,23 +1,37 @@
 //! Making and upgrading the tables, once however many processes start together.
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{Migration, Migrator};
+use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::PostgresEngine;
 use super::error::{NAME, code, during, is_code, storage_error};
 use crate::storage::{ErrorKind, StorageError};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 const OPERATION: &str = "migrate";
 /// 'zipkind' as a number: transactions that change the schema wait for each other.
 pub(super) const SCHEMA_LOCK: i64 = 0x7a_6970_6b69_6e64;
+/// In the text of migrations that processes of the version before may go on working with.
+const ADDITIVE: &str = "-- Additive:";
+/// The migration that made the column which says so.
+const ADDITIVE_SINCE: i64 = 4;
 /// An owner may have made the schema for a user who may not.
 const SETUP: &str = "DO $$ BEGIN IF to_regnamespace('zipkind') IS NULL THEN CREATE SCHEMA zipkind; END IF; END $$; \
     CREATE TABLE IF NOT EXISTS zipkind.migration (version BIGINT PRIMARY KEY, checksum BYTEA NOT NULL, \
       applied_at TIMESTAMPTZ NOT NULL DEFAULT now())";
 
+/// A migration that the schema has.
+struct Applied {
+    version: i64,
+    checksum: Vec<u8>,
+    /// Processes that do not know it may work with it.
+    is_additive: bool,
+}
+
 impl PostgresEngine {
-    /// Brings the schema to this version. A newer one with only additions would be served; an unknown one is refused.
+    /// Brings the schema to this version. A newer one with only additions is served, so that processes of two versions can work
+    /// and start beside each other; any other newer one is refused.
     pub(super) async fn migrate(&self) -> Result<(), StorageError> {
         let mut transaction = self.pool.begin().await.map_err(during(OPERATION))?;
         if self.is_current(&mut transaction).await.map_err(during(OPERATION))? {
@@ -31,14 +45,15 @@ impl PostgresEngine {
         sqlx::raw_sql(SETUP).execute(&mut *transaction).await.map_err(explain)?;
         let applied = self.applied(&mut transaction).await.map_err(during(OPERATION))?;
         let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-        if let Some(newer) = applied.iter().map(|(version, _)| *version).find(|version| *version > known) {
-            let reason = format!("the schema has version {newer}, made by a newer zipkind; this one knows {known}");
+        if let Some(newer) = applied.iter().find(|applied| applied.version > known && !applied.is_additive) {
+            let version = newer.version;
+            let reason = format!("the schema has version {version}, made by a newer zipkind; this one knows {known}");
             return Err(StorageError::new(ErrorKind::Rejected, NAME, OPERATION, reason));
         }
         for migration in MIGRATIONS.iter() {
-            match applied.iter().find(|(version, _)| *version == migration.version) {
-                Some((_, checksum)) if *checksum == *migration.checksum => continue,
-                Some((version, _)) => {
+            match applied.iter().find(|applied| applied.version == migration.version) {
+                Some(applied) if applied.checksum == *migration.checksum => continue,
+                Some(Applied { version, .. }) => {
                     let reason = format!("the schema's version {version} is not the one this zipkind knows");
                     return Err(StorageError::new(ErrorKind::Rejected, NAME, OPERATION, reason));
                 }
@@ -47,14 +62,24 @@ impl PostgresEngine {
             // A constant of this binary.
             let text = AssertSqlSafe(migration.sql.as_str().to_owned());
             sqlx::raw_sql(text).execute(&mut *transaction).await.map_err(explain)?;
-            self.query("INSERT INTO zipkind.migration (version, checksum) VALUES ($1, $2)")
-                .bind(migration.version)
-                .bind(&*migration.checksum)
-                .execute(&mut *transaction)
-                .await
-                .map_err(during(OPERATION))?;
+            self.note(&mut transaction, migration).await.map_err(during(OPERATION))?;
         }
         transaction.commit().await.map_err(during(OPERATION))
+    }
+
+    async fn note(&self, connection: &mut PgConnection, migration: &Migration) -> Result<(), sqlx::Error> {
+        let checksum = migration.checksum.to_vec();
+        let noted = if migration.version < ADDITIVE_SINCE {
+            self.query("INSERT INTO zipkind.migration (version, checksum) VALUES ($1, $2)")
+                .bind(migration.version)
+                .bind(checksum)
+        } else {
+            self.query("INSERT INTO zipkind.migration (version, checksum, is_additive) VALUES ($1, $2, $3)")
+                .bind(migration.version)
+                .bind(checksum)
+                .bind(migration.sql.as_str().contains(ADDITIVE))
+        };
+        noted.execute(connection).await.map(|_| ())
     }
 
     /// Whether nothing is to be done: then no right to create anything is needed.
@@ -64,14 +89,26 @@ impl PostgresEngine {
             return Ok(false);
         }
         let applied = self.applied(connection).await?;
-        let is_applied = |version: i64, checksum: &[u8]| applied.iter().any(|(v, c)| *v == version && c == checksum);
-        let count = MIGRATIONS.iter().count();
-        Ok(applied.len() == count && MIGRATIONS.iter().all(|m| is_applied(m.version, &m.checksum)))
+        let is_applied = |migration: &Migration| {
+            applied.iter().any(|at| at.version == migration.version && at.checksum == *migration.checksum)
+        };
+        let is_served = |at: &Applied| at.is_additive || MIGRATIONS.iter().any(|known| known.version == at.version);
+        Ok(MIGRATIONS.iter().all(is_applied) && applied.iter().all(is_served))
     }
 
-    async fn applied(&self, connection: &mut PgConnection) -> Result<Vec<(i64, Vec<u8>)>, sqlx::Error> {
-        let rows = self.query("SELECT version, checksum FROM zipkind.migration").fetch_all(connection).await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    async fn applied(&self, connection: &mut PgConnection) -> Result<Vec<Applied>, sqlx::Error> {
+        // The column may not be there yet.
+        let rows = self
+            .query(
+                "SELECT version, checksum, coalesce((to_jsonb(m)->>'is_additive')::boolean, false) \
+                 FROM zipkind.migration AS m",
+            )
+            .fetch_all(connection)
+            .await?;
+        let applied = |row: &PgRow| {
+            Ok(Applied { version: row.try_get(0)?, checksum: row.try_get(1)?, is_additive: row.try_get(2)? })
+        };
+        rows.iter().map(applied).collect()
     }
 }
 

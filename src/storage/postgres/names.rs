@@ -23,6 +23,10 @@ const WRITE: &str = "INSERT INTO zipkind.name AS stored (kind, owner_key, name_k
     ORDER BY kind, owner_key, name_key \
     ON CONFLICT (kind, owner_key, name_key) DO UPDATE SET seen_ms = greatest(stored.seen_ms, excluded.seen_ms)";
 
+/// A list.
+pub(super) const LIST: &str =
+    "SELECT name FROM zipkind.name WHERE kind = $1 AND owner_key = $2 AND owner = $3 LIMIT $4";
+
 impl PostgresEngine {
     /// Writes names inside a write's transaction. Services first: they decide about the others.
     pub(super) async fn write_names(&self, connection: &mut PgConnection, new: &NewNames) -> Result<(), sqlx::Error> {
@@ -52,7 +56,7 @@ impl PostgresEngine {
     pub(super) async fn list_names(&self, kind: Kind, owner: &str, max: usize) -> Result<Vec<String>, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         let rows = self
-            .query("SELECT name FROM zipkind.name WHERE kind = $1 AND owner_key = $2 AND owner = $3 LIMIT $4")
+            .query(LIST)
             .bind(kind as i16)
             .bind(text_key(owner))
             .bind(escape(owner).into_owned())

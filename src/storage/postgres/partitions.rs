@@ -1,4 +1,4 @@
-//! One partition of fragments and postings for each day that is kept, made before spans of that day come.
+//! One partition of fragments and lists of traces for each day that is kept, made before spans of that day come.
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
@@ -62,7 +62,7 @@ impl PostgresEngine {
         let present = self.days(&mut transaction).await?;
         let mut text = String::from(
             "LOCK TABLE zipkind.fragment_default IN ACCESS EXCLUSIVE MODE; \
-             LOCK TABLE zipkind.posting_default IN ACCESS EXCLUSIVE MODE;",
+             LOCK TABLE zipkind.service_traces_default IN ACCESS EXCLUSIVE MODE;",
         );
         for day in wanted.iter().filter(|day| !present.contains(day)) {
             text.push_str(&statements(*day));
@@ -75,13 +75,13 @@ impl PostgresEngine {
 
 fn statements(day: i32) -> String {
     let next = day + 1;
-    let of_table = |(table, options): (&str, &str)| {
+    let of_table = |table: &str| {
         format!(
-            "CREATE TABLE zipkind.{table}_{day} (LIKE zipkind.{table} INCLUDING ALL){options}; \
+            "CREATE TABLE zipkind.{table}_{day} (LIKE zipkind.{table} INCLUDING ALL) WITH (toast_tuple_target = 8160); \
              WITH moved AS (DELETE FROM zipkind.{table}_default WHERE day = {day} RETURNING *) \
                INSERT INTO zipkind.{table}_{day} SELECT * FROM moved; \
              ALTER TABLE zipkind.{table} ATTACH PARTITION zipkind.{table}_{day} FOR VALUES FROM ({day}) TO ({next});"
         )
     };
-    [("fragment", " WITH (toast_tuple_target = 8160)"), ("posting", "")].map(of_table).concat()
+    ["fragment", "service_traces"].map(of_table).concat()
 }

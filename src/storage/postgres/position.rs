@@ -5,6 +5,11 @@ use sqlx::{PgConnection, Row};
 use super::PostgresEngine;
 use crate::storage::SourcePosition;
 use crate::storage::sql::escape::escape;
+use crate::storage::sql::transaction::in_order;
+
+/// How far a source has been stored.
+pub(super) const STORED: &str = "SELECT batch_from, next, last_message_ms, last_message_checksum FROM zipkind.source_position \
+     WHERE consumer_group = $1 AND topic = $2 AND partition = $3";
 
 impl PostgresEngine {
     /// Moves each position whose stored value is where the batch begins; gives the others. Sources are touched in one order,
@@ -14,10 +19,8 @@ impl PostgresEngine {
         connection: &mut PgConnection,
         positions: &[&SourcePosition],
     ) -> Result<Vec<usize>, sqlx::Error> {
-        let mut order: Vec<usize> = (0..positions.len()).collect();
-        order.sort_by_key(|&index| source(positions[index]));
         let mut stale = Vec::new();
-        for index in order {
+        for index in in_order(positions) {
             let position = positions[index];
             let moved = self
                 .query(
@@ -53,10 +56,7 @@ impl PostgresEngine {
     ) -> Result<Option<SourcePosition>, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         let row = self
-            .query(
-                "SELECT batch_from, next, last_message_ms, last_message_checksum FROM zipkind.source_position \
-                 WHERE consumer_group = $1 AND topic = $2 AND partition = $3",
-            )
+            .query(STORED)
             .bind(escape(group).into_owned())
             .bind(escape(topic).into_owned())
             .bind(partition)
@@ -82,8 +82,4 @@ impl PostgresEngine {
         let stored = self.stored_position(&position.group, &position.topic, position.partition).await;
         stored.is_ok_and(|stored| stored.as_ref() == Some(*position))
     }
-}
-
-fn source(position: &SourcePosition) -> (&str, &str, i32) {
-    (&position.group, &position.topic, position.partition)
 }

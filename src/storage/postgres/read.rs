@@ -9,7 +9,21 @@ use super::PostgresEngine;
 use super::error::during;
 use crate::storage::StorageError;
 use crate::storage::sql::engine::{Snapshot, StoredFragment, TimeRow, TimeStep};
-use crate::storage::sql::rows::DAY_MS;
+use crate::storage::sql::rows::{DAY_MS, ServiceTraces, list_steps};
+
+/// Traces by id.
+pub(super) const FRAGMENTS: &str = "SELECT trace_low, arrived, spans FROM zipkind.fragment WHERE trace_low = ANY($1)";
+/// A step of a walk through a window.
+pub(super) const NEWEST: &str = "SELECT max_ms, trace_low FROM zipkind.fragment WHERE (max_ms, trace_low) < ($1, $2) AND max_ms >= $3 \
+     AND min_ms <= $4 AND day BETWEEN $5 AND $6 ORDER BY max_ms DESC, trace_low DESC LIMIT $7";
+/// Traces of a rare service.
+pub(super) const TRACES_OF_SERVICE: &str = "SELECT traces FROM zipkind.service_traces WHERE service = $1 LIMIT $2";
+/// Which traces have a service.
+pub(super) const WITH_SERVICE: &str =
+    "SELECT trace_low FROM zipkind.fragment WHERE trace_low = ANY($1) AND service_bits & $2 <> 0";
+/// When traces were.
+pub(super) const TIMES: &str = "SELECT max_ms, trace_low FROM zipkind.fragment \
+    WHERE trace_low = ANY($1) AND max_ms >= $2 AND min_ms <= $3";
 
 /// A read transaction.
 pub(super) struct PostgresSnapshot {
@@ -57,9 +71,7 @@ fn day(ms: i64) -> i32 {
 impl Snapshot for PostgresSnapshot {
     async fn fragments(&mut self, lows: &[i64]) -> Result<Vec<StoredFragment>, StorageError> {
         let operation = "read spans";
-        let query = self
-            .query("SELECT trace_low, arrived, spans FROM zipkind.fragment WHERE trace_low = ANY($1)")
-            .bind(lows.to_vec());
+        let query = self.query(FRAGMENTS).bind(lows.to_vec());
         read(operation, &self.all(operation, query).await?, |row| {
             Ok(StoredFragment { trace_low: row.try_get(0)?, arrived: row.try_get(1)?, spans: row.try_get(2)? })
         })
@@ -68,10 +80,7 @@ impl Snapshot for PostgresSnapshot {
     async fn newest(&mut self, step: TimeStep) -> Result<Vec<TimeRow>, StorageError> {
         let operation = "read window";
         let query = self
-            .query(
-                "SELECT max_ms, trace_low FROM zipkind.fragment WHERE (max_ms, trace_low) < ($1, $2) AND max_ms >= $3 \
-                 AND min_ms <= $4 AND day BETWEEN $5 AND $6 ORDER BY max_ms DESC, trace_low DESC LIMIT $7",
-            )
+            .query(NEWEST)
             .bind(step.before.0)
             .bind(step.before.1)
             .bind(step.floor_ms)
@@ -86,30 +95,30 @@ impl Snapshot for PostgresSnapshot {
 
     async fn traces_of_service(&mut self, service: i32, rows: i64) -> Result<Vec<i64>, StorageError> {
         let operation = "search";
-        let query =
-            self.query("SELECT trace_low FROM zipkind.posting WHERE service = $1 LIMIT $2").bind(service).bind(rows);
-        read(operation, &self.all(operation, query).await?, |row| row.try_get(0))
+        let mut lows = Vec::new();
+        for lists in list_steps(rows) {
+            let query = self.query(TRACES_OF_SERVICE).bind(service).bind(lists);
+            let found = self.all(operation, query).await?;
+            lows.clear();
+            for row in &found {
+                lows.extend(ServiceTraces::read(row.try_get(0).map_err(during(operation))?));
+            }
+            if lows.len() as i64 >= rows || (found.len() as i64) < lists {
+                break;
+            }
+        }
+        Ok(lows)
     }
 
     async fn with_service(&mut self, lows: &[i64], bit: i64) -> Result<Vec<i64>, StorageError> {
         let operation = "search";
-        let query = self
-            .query("SELECT trace_low FROM zipkind.fragment WHERE trace_low = ANY($1) AND service_bits & $2 <> 0")
-            .bind(lows.to_vec())
-            .bind(bit);
+        let query = self.query(WITH_SERVICE).bind(lows.to_vec()).bind(bit);
         read(operation, &self.all(operation, query).await?, |row| row.try_get(0))
     }
 
     async fn times(&mut self, lows: &[i64], start_ms: i64, end_ms: i64) -> Result<Vec<TimeRow>, StorageError> {
         let operation = "search";
-        let query = self
-            .query(
-                "SELECT max_ms, trace_low FROM zipkind.fragment \
-                 WHERE trace_low = ANY($1) AND max_ms >= $2 AND min_ms <= $3",
-            )
-            .bind(lows.to_vec())
-            .bind(start_ms)
-            .bind(end_ms);
+        let query = self.query(TIMES).bind(lows.to_vec()).bind(start_ms).bind(end_ms);
         read(operation, &self.all(operation, query).await?, |row| {
             Ok(TimeRow { max_ms: row.try_get(0)?, trace_low: row.try_get(1)? })
         })

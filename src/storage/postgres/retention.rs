@@ -71,8 +71,8 @@ impl PostgresEngine {
         let mut transaction = self.pool.begin().await?;
         // Nobody writes any more from here on: what is looked at is what is dropped.
         let lock = format!(
-            "{LOCK_TIMEOUT}; LOCK TABLE ONLY zipkind.fragment, ONLY zipkind.posting IN ACCESS EXCLUSIVE MODE; \
-             LOCK TABLE zipkind.fragment_{day}, zipkind.posting_{day} IN ACCESS EXCLUSIVE MODE"
+            "{LOCK_TIMEOUT}; LOCK TABLE ONLY zipkind.fragment, ONLY zipkind.service_traces IN ACCESS EXCLUSIVE MODE; \
+             LOCK TABLE zipkind.fragment_{day}, zipkind.service_traces_{day} IN ACCESS EXCLUSIVE MODE"
         );
         // These are made of numbers and constants.
         sqlx::raw_sql(AssertSqlSafe(lock)).execute(&mut *transaction).await?;
@@ -84,7 +84,7 @@ impl PostgresEngine {
                 return Ok(false);
             }
         }
-        let drop = format!("DROP TABLE zipkind.fragment_{day}, zipkind.posting_{day}");
+        let drop = format!("DROP TABLE zipkind.fragment_{day}, zipkind.service_traces_{day}");
         sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(true)
@@ -93,7 +93,8 @@ impl PostgresEngine {
     async fn empty_default(&self) -> Result<(), sqlx::Error> {
         let age_ms = self.config.retention_max_age.map_or(i64::MAX, |age| age.as_millis() as i64);
         let cut_ms = self.clock.now_ms().saturating_sub(age_ms);
-        let mut removed_any = false;
+        let stay_us = self.stay_us();
+        let mut is_empty = false;
         for _ in 0..CHUNKS_MAX {
             let mut transaction = self.pool.begin().await?;
             // By their time when they have one, by arrival when they have none or one in the future.
@@ -104,24 +105,28 @@ impl PostgresEngine {
                        WHERE (max_ms > 0 AND max_ms < $1 AND arrived < $2) OR arrived < $3 LIMIT $4))",
                 )
                 .bind(cut_ms)
-                .bind(self.stay_us())
+                .bind(stay_us)
                 .bind(cut_ms.saturating_mul(1000))
                 .bind(CHUNK_ROWS)
                 .execute(&mut *transaction)
                 .await?
                 .rows_affected();
             transaction.commit().await?;
-            removed_any |= removed > 0;
             if removed < CHUNK_ROWS as u64 {
+                is_empty = true;
                 break;
             }
         }
-        if removed_any {
+        if is_empty {
+            // Lists of whole days before, whose fragments are gone: those that came with the same writes, or sooner.
             let mut transaction = self.pool.begin().await?;
             self.query(
-                "DELETE FROM zipkind.posting_default AS p WHERE NOT EXISTS ( \
-                   SELECT 1 FROM zipkind.fragment_default AS f WHERE f.trace_low = p.trace_low AND f.day = p.day)",
+                "DELETE FROM zipkind.service_traces_default \
+                 WHERE (day > 0 AND day < $1 AND arrived < $2) OR arrived < $3",
             )
+            .bind((cut_ms / DAY_MS) as i32)
+            .bind(stay_us)
+            .bind(cut_ms.saturating_mul(1000))
             .execute(&mut *transaction)
             .await?;
             transaction.commit().await?;
@@ -160,7 +165,7 @@ impl PostgresEngine {
         let row = self
             .query(
                 "SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0)::bigint FROM pg_inherits \
-                 WHERE inhparent IN ('zipkind.fragment'::regclass, 'zipkind.posting'::regclass)",
+                 WHERE inhparent IN ('zipkind.fragment'::regclass, 'zipkind.service_traces'::regclass)",
             )
             .fetch_one(&mut *transaction)
             .await?;

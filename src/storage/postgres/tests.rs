@@ -3,6 +3,7 @@
 mod conformance;
 mod faults;
 mod opening;
+mod plans;
 mod retention;
 mod support;
 mod views;

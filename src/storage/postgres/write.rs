@@ -11,10 +11,14 @@ use super::copy;
 use super::error::{code, is_code, storage_error};
 use crate::storage::SourcePosition;
 use crate::storage::sql::engine::WriteFailure;
-use crate::storage::sql::rows::{FragmentRow, PostingRow, Rows};
+use crate::storage::sql::rows::{FragmentRow, PostingRow, Rows, ServiceTraces};
+use crate::storage::sql::transaction::Failure;
 
 /// Fragments of one statement that looks at duplicates.
 const INSERT_ROWS: usize = 2_000;
+
+/// Transactions of one write, at most: for a duplicate, and for a partition that was made beside.
+const TRIES_MAX: usize = 3;
 
 /// How fragments go in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,19 +29,6 @@ enum Way {
     Insert,
 }
 
-enum Failure {
-    Stale(Vec<usize>),
-    Engine(sqlx::Error),
-    /// The transaction may have been committed or not.
-    Unknown(sqlx::Error),
-}
-
-impl From<sqlx::Error> for Failure {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Engine(error)
-    }
-}
-
 impl PostgresEngine {
     pub(super) async fn store_rows(
         &self,
@@ -45,21 +36,21 @@ impl PostgresEngine {
         positions: &[&SourcePosition],
         arrived: i64,
     ) -> Result<(), WriteFailure> {
-        let mut result = self.transaction(rows, positions, arrived, Way::Copy).await;
-        if matches!(&result, Err(Failure::Engine(error)) if is_code(error, code::UNIQUE_VIOLATION)) {
-            result = self.transaction(rows, positions, arrived, Way::Insert).await;
-        }
-        match result {
-            Ok(()) => Ok(()),
-            Err(Failure::Stale(stale)) => Err(WriteFailure::Stale(stale)),
-            Err(Failure::Engine(error)) => Err(WriteFailure::Engine(storage_error("write", error))),
-            Err(Failure::Unknown(error)) => {
-                if self.is_stored(positions).await {
-                    tracing::warn!(%error, "a commit that reported an error was stored all the same");
-                    return Ok(());
+        let mut way = Way::Copy;
+        let mut tries = 1;
+        loop {
+            match self.transaction(rows, positions, arrived, way).await {
+                Ok(()) => return Ok(()),
+                Err(Failure::Engine(error)) if tries < TRIES_MAX && is_code(&error, code::UNIQUE_VIOLATION) => {
+                    way = Way::Insert;
                 }
-                Err(WriteFailure::Engine(storage_error("write", error)))
+                // A day got its partition while its rows were on their way to the default one.
+                Err(Failure::Engine(error)) if tries < TRIES_MAX && is_code(&error, code::CHECK_VIOLATION) => {}
+                Err(failure) => {
+                    return failure.settle(self.is_stored(positions), |error| storage_error("write", error)).await;
+                }
             }
+            tries += 1;
         }
     }
 
@@ -80,19 +71,16 @@ impl PostgresEngine {
             match way {
                 Way::Copy => {
                     copy::fragments(&mut transaction, &rows.fragments, arrived).await?;
-                    copy::postings(&mut transaction, &rows.postings).await?;
+                    self.insert_lists(&mut transaction, &rows.postings, arrived).await?;
                 }
                 Way::Insert => self.insert_new(&mut transaction, rows, arrived).await?,
             }
         }
         self.write_names(&mut transaction, &rows.names).await?;
-        transaction.commit().await.map_err(|error| match error.as_database_error() {
-            Some(_) => Failure::Engine(error),
-            None => Failure::Unknown(error),
-        })
+        transaction.commit().await.map_err(Failure::of_commit)
     }
 
-    /// Fragments that are not there yet, and the postings of those.
+    /// Fragments that are not there yet, and the lists of those.
     async fn insert_new(&self, connection: &mut PgConnection, rows: &Rows, arrived: i64) -> Result<(), sqlx::Error> {
         let mut new: HashSet<(i64, i32)> = HashSet::new();
         for part in rows.fragments.chunks(INSERT_ROWS) {
@@ -100,7 +88,31 @@ impl PostgresEngine {
         }
         let is_new = |row: &&PostingRow| new.contains(&(row.trace_low, row.day));
         let postings: Vec<PostingRow> = rows.postings.iter().filter(is_new).copied().collect();
-        copy::postings(connection, &postings).await
+        self.insert_lists(connection, &postings, arrived).await
+    }
+
+    /// Which traces each service has spans in: few rows, so that one statement is quicker than COPY.
+    async fn insert_lists(
+        &self,
+        connection: &mut PgConnection,
+        postings: &[PostingRow],
+        arrived: i64,
+    ) -> Result<(), sqlx::Error> {
+        let lists = ServiceTraces::of(postings);
+        for part in lists.chunks(INSERT_ROWS) {
+            self.query(
+                "INSERT INTO zipkind.service_traces (day, service, arrived, traces) \
+                 SELECT l.day, l.service, $3, l.traces \
+                 FROM unnest($1::integer[], $2::integer[], $4::bytea[]) AS l (day, service, traces)",
+            )
+            .bind(part.iter().map(|list| list.day).collect::<Vec<_>>())
+            .bind(part.iter().map(|list| list.service).collect::<Vec<_>>())
+            .bind(arrived)
+            .bind(part.iter().map(|list| list.traces.clone()).collect::<Vec<_>>())
+            .execute(&mut *connection)
+            .await?;
+        }
+        Ok(())
     }
 
     /// Gives trace and day of those that were new.

@@ -40,8 +40,8 @@ pub(super) fn encode<'a>(records: impl Iterator<Item = (u32, &'a [u8])> + Clone)
     value
 }
 
-/// Tells equal fragments: the key under which a repeated write finds itself. The same in every process and version.
-pub(super) fn content(value: &[u8]) -> i64 {
+/// Tells equal values: the key under which a repeated write finds itself. The same in every process and version.
+pub(in crate::storage) fn content(value: &[u8]) -> i64 {
     let digest = Sha256::digest(value);
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);

@@ -34,7 +34,7 @@ impl FragmentRow {
     }
 }
 
-/// A row of `posting`: the service has spans in the trace on that day.
+/// The service has spans in the trace on that day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::storage) struct PostingRow {
     pub(in crate::storage) service: i32,
@@ -42,12 +42,48 @@ pub(in crate::storage) struct PostingRow {
     pub(in crate::storage) trace_low: i64,
 }
 
+/// Traces of one list: it stays in its row's page.
+const LIST_TRACES: usize = 500;
+
+/// A row of the table of services: traces in which it has spans on that day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::storage) struct ServiceTraces {
+    pub(in crate::storage) service: i32,
+    pub(in crate::storage) day: i32,
+    /// Low halves of trace ids, 8 bytes each, high byte first.
+    pub(in crate::storage) traces: Vec<u8>,
+}
+
+impl ServiceTraces {
+    /// Sorted rows as lists.
+    pub(in crate::storage) fn of(postings: &[PostingRow]) -> Vec<Self> {
+        let services = postings.chunk_by(|left, right| (left.service, left.day) == (right.service, right.day));
+        services.flat_map(|rows| rows.chunks(LIST_TRACES)).map(Self::of_one).collect()
+    }
+
+    fn of_one(rows: &[PostingRow]) -> Self {
+        let traces = rows.iter().flat_map(|row| row.trace_low.to_be_bytes()).collect();
+        let (service, day) = rows.first().map_or((0, 0), |row| (row.service, row.day));
+        Self { service, day, traces }
+    }
+
+    /// The traces of a stored list.
+    pub(in crate::storage) fn read(traces: &[u8]) -> impl Iterator<Item = i64> {
+        traces.as_chunks::<8>().0.iter().map(|low| i64::from_be_bytes(*low))
+    }
+}
+
+/// How many lists are asked for until there are that many traces of a service: lists are long where services are common.
+pub(in crate::storage) fn list_steps(traces: i64) -> impl Iterator<Item = i64> {
+    [32, 512].into_iter().filter(move |step| *step < traces).chain([traces])
+}
+
 /// Everything one transaction stores besides source positions.
 #[derive(Debug, Default)]
 pub(in crate::storage) struct Rows {
     /// Sorted by trace and content: writers that meet wait for each other in one order.
     pub(in crate::storage) fragments: Vec<FragmentRow>,
-    /// Sorted, unique. Empty when search is switched off.
+    /// Sorted, unique; stored as [`ServiceTraces`]. Empty when search is switched off.
     pub(in crate::storage) postings: Vec<PostingRow>,
     pub(in crate::storage) names: NewNames,
 }
@@ -227,6 +263,18 @@ mod tests {
         });
         expected.sort_unstable();
         assert_eq!(rows.postings, expected);
+    }
+
+    #[test]
+    fn lists_hold_the_traces_of_one_service_and_day_and_are_bounded() {
+        let row = |service, day, trace_low| PostingRow { service, day, trace_low };
+        let mut postings: Vec<PostingRow> = (0..LIST_TRACES as i64 + 3).map(|low| row(1, 5, low - 2)).collect();
+        postings.extend([row(1, 6, 9), row(2, 6, i64::MIN)]);
+        let lists = ServiceTraces::of(&postings);
+        let shown: Vec<_> = lists.iter().map(|list| (list.service, list.day, list.traces.len() / 8)).collect();
+        assert_eq!(shown, [(1, 5, LIST_TRACES), (1, 5, 3), (1, 6, 1), (2, 6, 1)]);
+        let read: Vec<i64> = lists.iter().flat_map(|list| ServiceTraces::read(&list.traces)).collect();
+        assert_eq!(read, postings.iter().map(|row| row.trace_low).collect::<Vec<_>>());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use sqlx::{AssertSqlSafe, Connection};
 
+pub use super::session::Session;
 use crate::storage::{PostgresConfig, StorageBackend, StorageOptions, open_postgres};
 use crate::telemetry::SystemClock;
 
@@ -190,4 +191,23 @@ impl Drop for OwnServer {
         self.run(&["stop"]);
         let _ = std::fs::remove_dir_all(&self.directory);
     }
+}
+
+/// With `UPDATE_PLANS` in the environment: puts the plans of an engine's queries into the decision record, which has a
+/// section for each. Without it nothing happens: how a plan is worded depends on the server's version.
+///
+/// # Panics
+/// When the record has no such section.
+#[allow(clippy::disallowed_methods, reason = "a switch of the test, not of the server")]
+pub fn keep_plans(section: &str, plans: &str) {
+    if std::env::var_os("UPDATE_PLANS").is_none() {
+        return;
+    }
+    let path = format!("{}/docs/adr/004-sql-servers.md", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let (begin, end) = (format!("<!-- plans of {section} -->\n"), format!("<!-- end of {section} -->"));
+    let places = text.find(&begin).zip(text.find(&end));
+    let Some((from, to)) = places else { panic!("{path} has no plans of {section}") };
+    let text = format!("{}```text\n{plans}```\n{}", &text[..from + begin.len()], &text[to..]);
+    assert!(std::fs::write(&path, text).is_ok(), "{path} cannot be written");
 }

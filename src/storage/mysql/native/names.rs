@@ -11,6 +11,10 @@ const WRITE: &str = "INSERT INTO zipkind_name (kind, owner_key, name_key, owner,
       AND (? OR EXISTS (SELECT 1 FROM zipkind_name AS s WHERE s.kind = 0 AND s.owner_key = ? AND s.name_key = ?)) \
     ON DUPLICATE KEY UPDATE seen_ms = greatest(zipkind_name.seen_ms, VALUES(seen_ms))";
 
+/// A list.
+pub(in crate::storage::mysql) const LIST: &str =
+    "SELECT name FROM zipkind_name WHERE kind = ? AND owner_key = ? AND owner = ? LIMIT ?";
+
 impl NativeEngine {
     /// Writes or renews names inside a write's transaction, as long as their list has room. They are seldom new, and come in
     /// the order in which every writer touches them: services first, which decide about the others.
@@ -59,7 +63,7 @@ impl NativeEngine {
     }
 
     pub(super) async fn list_names(&self, kind: Kind, owner: &str, max: usize) -> Result<Vec<String>, sqlx::Error> {
-        let rows = sqlx::query("SELECT name FROM zipkind_name WHERE kind = ? AND owner_key = ? AND owner = ? LIMIT ?")
+        let rows = sqlx::query(LIST)
             .bind(kind as i8)
             .bind(text_key(owner))
             .bind(owner)

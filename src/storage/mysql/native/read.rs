@@ -8,9 +8,27 @@ use sqlx::{AssertSqlSafe, MySqlPool, Row, Transaction};
 use crate::storage::StorageError;
 use crate::storage::mysql::error::during;
 use crate::storage::sql::engine::{Snapshot, StoredFragment, TimeRow, TimeStep};
+use crate::storage::sql::rows::{ServiceTraces, list_steps};
 
 /// Traces asked for by one statement.
 const TRACES_PER_STATEMENT: usize = 256;
+
+/// Traces by id; the list of them comes behind, as in all but two of these.
+pub(in crate::storage::mysql) const FRAGMENTS: &str =
+    "SELECT trace_low, arrived, spans FROM zipkind_fragment FORCE INDEX (fragment_trace) WHERE trace_low IN";
+/// A step of a walk through a window. MySQL does not use an index for a comparison of pairs.
+pub(in crate::storage::mysql) const NEWEST: &str = "SELECT max_ms, trace_low FROM zipkind_fragment FORCE INDEX (fragment_time) \
+     WHERE max_ms BETWEEN ? AND ? AND (max_ms < ? OR trace_low < ?) AND min_ms <= ? \
+     ORDER BY max_ms DESC, trace_low DESC LIMIT ?";
+/// Traces of a rare service.
+pub(in crate::storage::mysql) const TRACES_OF_SERVICE: &str =
+    "SELECT traces FROM zipkind_service_traces WHERE service = ? LIMIT ?";
+/// Which traces have a service.
+pub(in crate::storage::mysql) const WITH_SERVICE: &str = "SELECT trace_low FROM zipkind_fragment \
+    FORCE INDEX (fragment_trace) WHERE service_bits & ? <> 0 AND trace_low IN";
+/// When traces were.
+pub(in crate::storage::mysql) const TIMES: &str = "SELECT max_ms, trace_low FROM zipkind_fragment \
+    FORCE INDEX (fragment_trace) WHERE max_ms >= ? AND min_ms <= ? AND trace_low IN";
 
 /// A read transaction.
 pub(super) struct NativeSnapshot {
@@ -61,47 +79,45 @@ fn time_row(row: &MySqlRow) -> Result<TimeRow, sqlx::Error> {
 #[async_trait]
 impl Snapshot for NativeSnapshot {
     async fn fragments(&mut self, lows: &[i64]) -> Result<Vec<StoredFragment>, StorageError> {
-        let head =
-            "SELECT trace_low, arrived, spans FROM zipkind_fragment FORCE INDEX (fragment_trace) WHERE trace_low IN";
-        self.for_traces("read spans", head, lows, &[], |row| {
+        self.for_traces("read spans", FRAGMENTS, lows, &[], |row| {
             Ok(StoredFragment { trace_low: row.try_get(0)?, arrived: row.try_get(1)?, spans: row.try_get(2)? })
         })
         .await
     }
 
     async fn newest(&mut self, step: TimeStep) -> Result<Vec<TimeRow>, StorageError> {
-        // MySQL does not use an index for a comparison of pairs.
-        let query = sqlx::query(
-            "SELECT max_ms, trace_low FROM zipkind_fragment FORCE INDEX (fragment_time) \
-             WHERE max_ms BETWEEN ? AND ? AND (max_ms < ? OR trace_low < ?) AND min_ms <= ? \
-             ORDER BY max_ms DESC, trace_low DESC LIMIT ?",
-        )
-        .bind(step.floor_ms)
-        .bind(step.before.0)
-        .bind(step.before.0)
-        .bind(step.before.1)
-        .bind(step.end_ms)
-        .bind(step.rows);
+        let query = sqlx::query(NEWEST)
+            .bind(step.floor_ms)
+            .bind(step.before.0)
+            .bind(step.before.0)
+            .bind(step.before.1)
+            .bind(step.end_ms)
+            .bind(step.rows);
         let rows = query.fetch_all(&mut *self.transaction).await.map_err(during("read window"))?;
         rows.iter().map(|row| time_row(row).map_err(during("read window"))).collect()
     }
 
     async fn traces_of_service(&mut self, service: i32, rows: i64) -> Result<Vec<i64>, StorageError> {
-        let query =
-            sqlx::query("SELECT trace_low FROM zipkind_posting WHERE service = ? LIMIT ?").bind(service).bind(rows);
-        let rows = query.fetch_all(&mut *self.transaction).await.map_err(during("search"))?;
-        rows.iter().map(|row| row.try_get(0).map_err(during("search"))).collect()
+        let mut lows = Vec::new();
+        for lists in list_steps(rows) {
+            let query = sqlx::query(TRACES_OF_SERVICE).bind(service).bind(lists);
+            let found = query.fetch_all(&mut *self.transaction).await.map_err(during("search"))?;
+            lows.clear();
+            for row in &found {
+                lows.extend(ServiceTraces::read(row.try_get(0).map_err(during("search"))?));
+            }
+            if lows.len() as i64 >= rows || (found.len() as i64) < lists {
+                break;
+            }
+        }
+        Ok(lows)
     }
 
     async fn with_service(&mut self, lows: &[i64], bit: i64) -> Result<Vec<i64>, StorageError> {
-        let head = "SELECT trace_low FROM zipkind_fragment FORCE INDEX (fragment_trace) \
-            WHERE service_bits & ? <> 0 AND trace_low IN";
-        self.for_traces("search", head, lows, &[bit], |row| row.try_get(0)).await
+        self.for_traces("search", WITH_SERVICE, lows, &[bit], |row| row.try_get(0)).await
     }
 
     async fn times(&mut self, lows: &[i64], start_ms: i64, end_ms: i64) -> Result<Vec<TimeRow>, StorageError> {
-        let head = "SELECT max_ms, trace_low FROM zipkind_fragment FORCE INDEX (fragment_trace) \
-            WHERE max_ms >= ? AND min_ms <= ? AND trace_low IN";
-        self.for_traces("search", head, lows, &[start_ms, end_ms], time_row).await
+        self.for_traces("search", TIMES, lows, &[start_ms, end_ms], time_row).await
     }
 }

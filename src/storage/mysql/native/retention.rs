@@ -30,32 +30,31 @@ impl NativeEngine {
         // By their time when they have one, by arrival when they have none or one in the future.
         let by_time = "DELETE FROM zipkind_fragment WHERE max_ms > 0 AND max_ms < ? AND arrived < ? LIMIT ?";
         let by_arrival = "DELETE FROM zipkind_fragment WHERE arrived < ? AND ? = ? LIMIT ?";
-        self.remove(by_time, &[cut_ms, stay_us]).await.map_err(during(OPERATION))?;
-        self.remove(by_arrival, &[cut_ms.saturating_mul(1000), 0, 0]).await.map_err(during(OPERATION))?;
-        self.remove_postings(cut_ms).await.map_err(during(OPERATION))?;
+        let cut_us = cut_ms.saturating_mul(1000);
+        let by_time = self.remove(by_time, &[cut_ms, stay_us]).await.map_err(during(OPERATION))?;
+        let by_arrival = self.remove(by_arrival, &[cut_us, 0, 0]).await.map_err(during(OPERATION))?;
+        if by_time && by_arrival {
+            // Lists of whole days before, whose fragments are gone: those that came with the same writes, or sooner.
+            let lists =
+                "DELETE FROM zipkind_service_traces WHERE (day > 0 AND day < ? AND arrived < ?) OR arrived < ? LIMIT ?";
+            self.remove(lists, &[cut_ms / DAY_MS, stay_us, cut_us]).await.map_err(during(OPERATION))?;
+        }
         // Names that no span brought for as long as spans are kept, and for as long as caches may hold them besides.
         let kept_ms = age_ms.max(stay_ms).saturating_add(DAY_MS).saturating_add(2 * REFRESH_MS);
         let names = "DELETE FROM zipkind_name WHERE seen_ms < ? LIMIT ?";
-        self.remove(names, &[now_ms.saturating_sub(kept_ms)]).await.map_err(during(OPERATION))
+        self.remove(names, &[now_ms.saturating_sub(kept_ms)]).await.map_err(during(OPERATION)).map(|_| ())
     }
 
-    async fn remove(&self, statement: &'static str, values: &[i64]) -> Result<(), sqlx::Error> {
+    /// False when something is left for the next turn.
+    async fn remove(&self, statement: &'static str, values: &[i64]) -> Result<bool, sqlx::Error> {
         for _ in 0..CHUNKS_MAX {
             let query = values.iter().fold(sqlx::query(statement), |query, value| query.bind(*value));
             let removed = query.bind(CHUNK_ROWS).execute(&self.pool).await?;
             if removed.rows_affected() < CHUNK_ROWS as u64 {
-                break;
+                return Ok(true);
             }
         }
-        Ok(())
-    }
-
-    /// Postings of old days whose traces are gone. One statement looks and removes: a trace that is being written waits for
-    /// it, or is seen.
-    async fn remove_postings(&self, cut_ms: i64) -> Result<(), sqlx::Error> {
-        let statement = "DELETE FROM zipkind_posting WHERE day < ? AND NOT EXISTS ( \
-               SELECT 1 FROM zipkind_fragment AS f WHERE f.trace_low = zipkind_posting.trace_low) LIMIT ?";
-        self.remove(statement, &[cut_ms / DAY_MS]).await
+        Ok(false)
     }
 
     /// Takes or renews a lease; false when another process has it. Time is the database's: clocks of processes differ.

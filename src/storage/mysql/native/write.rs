@@ -10,7 +10,9 @@ use crate::storage::mysql::error::storage_error;
 use crate::storage::mysql::position::{is_stored, move_positions};
 use crate::storage::mysql::{ISOLATION, with_rows};
 use crate::storage::sql::engine::WriteFailure;
-use crate::storage::sql::rows::{FragmentRow, PostingRow, Rows};
+use crate::storage::sql::fragment::content;
+use crate::storage::sql::rows::{FragmentRow, PostingRow, Rows, ServiceTraces};
+use crate::storage::sql::transaction::Failure;
 
 /// Rows of one statement, at most, and bytes of their spans, about. The engine takes 65,535 values and 16 MiB. Statements of
 /// full size are prepared once; the last ones have a power of two of rows, so that there are few different ones.
@@ -18,19 +20,6 @@ const ROWS_MAX: usize = 512;
 const BYTES_MAX: usize = 2 << 20;
 
 type Bound = Query<'static, MySql, MySqlArguments>;
-
-enum Failure {
-    Stale(Vec<usize>),
-    Engine(sqlx::Error),
-    /// The transaction may have been committed or not.
-    Unknown(sqlx::Error),
-}
-
-impl From<sqlx::Error> for Failure {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Engine(error)
-    }
-}
 
 impl NativeEngine {
     pub(super) async fn store_rows(
@@ -41,14 +30,8 @@ impl NativeEngine {
     ) -> Result<(), WriteFailure> {
         match self.transaction(rows, positions, arrived).await {
             Ok(()) => Ok(()),
-            Err(Failure::Stale(stale)) => Err(WriteFailure::Stale(stale)),
-            Err(Failure::Engine(error)) => Err(WriteFailure::Engine(storage_error("write", error))),
-            Err(Failure::Unknown(error)) => {
-                if is_stored(&self.pool, positions).await {
-                    tracing::warn!(%error, "a commit that reported an error was stored all the same");
-                    return Ok(());
-                }
-                Err(WriteFailure::Engine(storage_error("write", error)))
+            Err(failure) => {
+                failure.settle(is_stored(&self.pool, positions), |error| storage_error("write", error)).await
             }
         }
     }
@@ -63,12 +46,9 @@ impl NativeEngine {
             return Err(Failure::Stale(stale));
         }
         insert_fragments(&mut transaction, &rows.fragments, arrived).await?;
-        insert_postings(&mut transaction, &rows.postings).await?;
+        insert_lists(&mut transaction, &rows.postings, arrived).await?;
         self.write_names(&mut transaction, &rows.names).await?;
-        transaction.commit().await.map_err(|error| match error.as_database_error() {
-            Some(_) => Failure::Engine(error),
-            None => Failure::Unknown(error),
-        })
+        transaction.commit().await.map_err(Failure::of_commit)
     }
 }
 
@@ -106,25 +86,32 @@ fn fragments_query(rows: &[FragmentRow], arrived: i64) -> Bound {
     })
 }
 
-async fn insert_postings(connection: &mut MySqlConnection, rows: &[PostingRow]) -> Result<(), sqlx::Error> {
-    let mut rest = rows;
+async fn insert_lists(
+    connection: &mut MySqlConnection,
+    postings: &[PostingRow],
+    arrived: i64,
+) -> Result<(), sqlx::Error> {
+    let lists = ServiceTraces::of(postings);
+    let mut rest = lists.as_slice();
     while !rest.is_empty() {
         let (part, after) = rest.split_at(power_of_two(rest.len().min(ROWS_MAX)));
         rest = after;
-        postings_query(part).execute(&mut *connection).await?;
+        lists_query(part, arrived).execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-fn postings_query(rows: &[PostingRow]) -> Bound {
+fn lists_query(rows: &[ServiceTraces], arrived: i64) -> Bound {
     let text = with_rows(
-        "INSERT INTO zipkind_posting (service, day, trace_low) VALUES",
+        "INSERT INTO zipkind_service_traces (service, day, content, arrived, traces) VALUES",
         rows.len(),
-        3,
-        " ON DUPLICATE KEY UPDATE day = VALUES(day)",
+        5,
+        " ON DUPLICATE KEY UPDATE arrived = greatest(arrived, VALUES(arrived))",
     );
-    let query = sqlx::query(AssertSqlSafe(text));
-    rows.iter().fold(query, |query, row| query.bind(row.service).bind(row.day).bind(row.trace_low))
+    rows.iter().fold(sqlx::query(AssertSqlSafe(text)), |query, row| {
+        let content = content(&row.traces);
+        query.bind(row.service).bind(row.day).bind(content).bind(arrived).bind(row.traces.clone())
+    })
 }
 
 /// How many rows go into one statement; one at least.

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::super::{MysqlConfig, MysqlLayout};
-use super::support::{HandClock, NOW_MS, config, open, open_at, read, scalar, span_at, write};
+use super::super::{MysqlConfig, MysqlLayout, open_mysql};
+use super::support::{HandClock, NOW_MS, config, execute, open, open_at, read, scalar, span_at, write};
 use crate::model::SpanBatch;
 use crate::storage::sql::crash_check::what_was_acknowledged_survives_crashes;
 use crate::storage::sql::testing::OwnServer;
-use crate::storage::{Retry, RetryConfig, StorageOptions};
+use crate::storage::{ErrorKind, Retry, RetryConfig, StorageOptions};
 
 const ROWS: &str =
-    "SELECT concat((SELECT count(*) FROM zipkind_fragment), ' ', (SELECT count(*) FROM zipkind_posting))";
+    "SELECT concat((SELECT count(*) FROM zipkind_fragment), ' ', (SELECT count(*) FROM zipkind_service_traces))";
 const DAY_MS: i64 = 86_400_000;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,4 +83,38 @@ async fn what_was_acknowledged_survives_crashes_of_the_server() {
         MysqlConfig { url: Some(server.address.clone()), layout: Some(MysqlLayout::Native), ..MysqlConfig::default() };
     let store = open(config, StorageOptions::default()).await;
     what_was_acknowledged_survives_crashes(server, store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_right_to_create_tables_the_start_names_the_statements_to_run() {
+    for layout in [MysqlLayout::Native, MysqlLayout::Zipkin] {
+        let config = config(layout);
+        let user = format!("u{:016x}", fastrand::u64(..));
+        let grants = format!(
+            "CREATE USER {user}@'127.0.0.1' IDENTIFIED BY 'word'; \
+             GRANT SELECT, INSERT, UPDATE, DELETE ON {}.* TO {user}@'127.0.0.1'",
+            scalar(&config, "SELECT database()").await
+        );
+        execute(&config, &grants).await;
+        let url = config.url.clone().unwrap().replace("zipkin:zipkin@", &format!("{user}:word@"));
+        let restricted = MysqlConfig { url: Some(url), ..config.clone() };
+        let try_open = || open_mysql(restricted.clone(), StorageOptions::default(), HandClock::new());
+        // What all layouts need, and what one needs beside it.
+        let mut asked = 0;
+        let store = loop {
+            let error = match try_open().await {
+                Ok(store) => break store,
+                Err(error) => error,
+            };
+            assert_eq!(error.kind, ErrorKind::Rejected);
+            let text = error.to_string();
+            let (_, statements) = text.split_once("run as a user who may create tables:\n").expect(&text);
+            execute(&config, statements).await;
+            asked += 1;
+            assert!(asked <= 2, "{text}");
+        };
+        assert!(asked > 0);
+        write(&*store, span_at(1, 1, "a", NOW_MS * 1000)).await.unwrap();
+        assert_eq!(read(&*store, &[1]).await.len(), 1);
+    }
 }

@@ -84,7 +84,7 @@ impl ZipkinTables {
     }
 
     /// One row for each span and fact about its sides, in the order of traces and spans.
-    fn sides_statement(&self) -> String {
+    pub(super) fn sides_statement(&self) -> String {
         let (high, join) = if self.schema.has_trace_id_high {
             ("s.trace_id_high", "a.trace_id_high = s.trace_id_high AND a.trace_id = s.trace_id AND a.span_id = s.id")
         } else {

@@ -91,18 +91,32 @@ impl ZipkinTables {
         if self.schema.has_trace_id_high { "trace_id_high" } else { "CAST(0 AS SIGNED)" }
     }
 
+    pub(super) fn spans_statement(&self, keys: usize) -> String {
+        format!(
+            "SELECT {}, trace_id, id, CAST(name AS BINARY), parent_id, CAST(debug + 0 AS SIGNED), start_ts, duration \
+             FROM zipkin_spans WHERE {} ORDER BY 1, 2, 3",
+            self.high_column(),
+            self.where_traces(keys)
+        )
+    }
+
+    pub(super) fn annotations_statement(&self, keys: usize) -> String {
+        let ipv6 = if self.schema.has_ipv6 { "endpoint_ipv6" } else { "NULL" };
+        format!(
+            "SELECT {}, trace_id, span_id, CAST(a_key AS BINARY), a_value, a_type, a_timestamp, endpoint_ipv4, {ipv6}, \
+             endpoint_port, CAST(endpoint_service_name AS BINARY) FROM zipkin_annotations WHERE {} \
+             ORDER BY a_timestamp, a_key",
+            self.high_column(),
+            self.where_traces(keys)
+        )
+    }
+
     async fn span_rows(
         &self,
         connection: &mut MySqlConnection,
         keys: &[TraceKey],
     ) -> Result<Vec<(SpanKey, V1Span)>, StorageError> {
-        let text = format!(
-            "SELECT {}, trace_id, id, CAST(name AS BINARY), parent_id, CAST(debug + 0 AS SIGNED), start_ts, duration \
-             FROM zipkin_spans WHERE {} ORDER BY 1, 2, 3",
-            self.high_column(),
-            self.where_traces(keys.len())
-        );
-        let rows = self.fetch(connection, text, keys).await?;
+        let rows = self.fetch(connection, self.spans_statement(keys.len()), keys).await?;
         let spans: Result<Vec<Option<(SpanKey, V1Span)>>, sqlx::Error> = rows.iter().map(span).collect();
         Ok(spans.map_err(during("read spans"))?.into_iter().flatten().collect())
     }
@@ -113,15 +127,7 @@ impl ZipkinTables {
         keys: &[TraceKey],
         spans: &mut [(SpanKey, V1Span)],
     ) -> Result<(), StorageError> {
-        let ipv6 = if self.schema.has_ipv6 { "endpoint_ipv6" } else { "NULL" };
-        let text = format!(
-            "SELECT {}, trace_id, span_id, CAST(a_key AS BINARY), a_value, a_type, a_timestamp, endpoint_ipv4, {ipv6}, \
-             endpoint_port, CAST(endpoint_service_name AS BINARY) FROM zipkin_annotations WHERE {} \
-             ORDER BY a_timestamp, a_key",
-            self.high_column(),
-            self.where_traces(keys.len())
-        );
-        let rows = self.fetch(connection, text, keys).await?;
+        let rows = self.fetch(connection, self.annotations_statement(keys.len()), keys).await?;
         let places: HashMap<SpanKey, usize> = spans.iter().map(|(key, _)| *key).zip(0..).collect();
         for row in &rows {
             let key = key(row).map_err(during("read spans"))?;

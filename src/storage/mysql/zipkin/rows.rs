@@ -133,13 +133,19 @@ impl AnnotationRow {
 }
 
 impl Schema {
+    /// Whether the columns have all of its characters. What they cannot hold is nowhere in them, and the engine does not even
+    /// compare it.
+    pub(super) fn can_hold(&self, text: &str) -> bool {
+        self.is_utf8mb4 || text.chars().all(|character| character.len_utf8() <= 3)
+    }
+
     /// Beforehand, because the engine would cut some texts silently.
     fn check(&self, what: &str, text: &str, characters_max: usize) -> Result<(), String> {
         let characters = text.chars().count();
         if characters > characters_max {
             return Err(format!("{what} of {characters} characters is longer than its column ({characters_max})"));
         }
-        if !self.is_utf8mb4 && text.chars().any(|character| character.len_utf8() > 3) {
+        if !self.can_hold(text) {
             return Err(format!("{what} has a character beyond U+FFFF, which its column (utf8mb3) cannot hold"));
         }
         Ok(())

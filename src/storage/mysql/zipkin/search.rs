@@ -11,7 +11,7 @@ use crate::storage::mysql::error::{NAME, during, rejected};
 use crate::storage::{QueryBudget, StorageError};
 
 /// A value of a condition.
-enum Value {
+pub(super) enum Value {
     Number(i64),
     Text(String),
     Bytes(Vec<u8>),
@@ -29,6 +29,11 @@ impl ZipkinTables {
                 format!("remoteService={name} unsupported due to missing column zipkin_spans.remote_service_name");
             return Err(rejected("search", reason));
         }
+        let names = [&request.service_name, &request.span_name, &request.remote_service_name];
+        let mut texts = names.into_iter().flatten().chain(request.annotation_query.iter().map(|(key, _)| key));
+        if !texts.all(|text| self.schema.can_hold(text)) {
+            return Ok(Vec::new());
+        }
         let (text, values) = self.statement(request);
         let query: Query<'_, MySql, MySqlArguments> = sqlx::query(AssertSqlSafe(text));
         let query = values.into_iter().fold(query, |query, value| match value {
@@ -42,7 +47,7 @@ impl ZipkinTables {
         self.traces_of(&keys.map_err(during("search"))?, budget).await
     }
 
-    fn statement(&self, request: &QueryRequest) -> (String, Vec<Value>) {
+    pub(super) fn statement(&self, request: &QueryRequest) -> (String, Vec<Value>) {
         let high = if self.by_low_half() { "CAST(0 AS SIGNED)" } else { "s.trace_id_high" };
         let mut text =
             format!("SELECT {high} AS high, s.trace_id FROM zipkin_spans AS s WHERE s.start_ts BETWEEN ? AND ?");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::Connection;
 
 use super::super::{PostgresConfig, PostgresEngine};
-use super::support::{HandClock, empty_config, open, put, read, scalar, span_at};
+use super::support::{HandClock, NOW_MS, empty_config, open, put, read, scalar, span_at, unmigrated};
 use crate::storage::{ErrorKind, SpanConsumer, StorageBackend, StorageOptions};
 use crate::telemetry::Clock;
 
@@ -21,7 +21,7 @@ async fn processes_that_start_together_make_the_tables_once() {
     let stores = tokio::join!(start(), start(), start());
     put(&stores.0, span_at(1, 1, "a", 5)).await;
     assert_eq!(read(&stores.1, &[1]).await.len(), 1);
-    assert_eq!(scalar(&stores.2, "SELECT count(*) FROM zipkind.migration").await, "2");
+    assert_eq!(scalar(&stores.2, "SELECT count(*) FROM zipkind.migration").await, "4");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,6 +35,69 @@ async fn a_schema_of_a_newer_version_is_refused() {
     let error = error_of(config).await;
     assert_eq!(error.kind, ErrorKind::Rejected);
     assert!(error.to_string().contains("made by a newer zipkind"), "{error}");
+}
+
+/// Two versions on one schema, as while processes are replaced one after another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_with_additions_of_a_newer_version_is_served() {
+    let config = empty_config();
+    let first = open(config.clone(), StorageOptions::default(), HandClock::new()).await;
+    sqlx::query("INSERT INTO zipkind.migration (version, checksum, is_additive) VALUES (99, '', true)")
+        .execute(&first.engine().pool)
+        .await
+        .unwrap();
+    let second = open(config, StorageOptions::default(), HandClock::new()).await;
+    put(&second, span_at(1, 1, "a", 5)).await;
+    assert_eq!(read(&first, &[1]).await.len(), 1);
+}
+
+/// The tables of the version before, and a process that goes on writing rows as it did while this one upgrades them.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_schema_is_upgraded_below_a_process_that_writes() {
+    let config = empty_config();
+    let mut owner = sqlx::PgConnection::connect(config.url.as_deref().unwrap()).await.unwrap();
+    sqlx::raw_sql(
+        "CREATE SCHEMA zipkind; CREATE TABLE zipkind.migration \
+         (version BIGINT PRIMARY KEY, checksum BYTEA NOT NULL, applied_at TIMESTAMPTZ NOT NULL DEFAULT now())",
+    )
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    for migration in super::super::migrate::MIGRATIONS.iter().take(3) {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(migration.sql.as_str().to_owned())).execute(&mut owner).await.unwrap();
+        sqlx::query("INSERT INTO zipkind.migration (version, checksum) VALUES ($1, $2)")
+            .bind(migration.version)
+            .bind(migration.checksum.to_vec())
+            .execute(&mut owner)
+            .await
+            .unwrap();
+    }
+    let older = Arc::new(unmigrated(&config).await);
+    let writer = tokio::spawn({
+        let older = Arc::clone(&older);
+        async move {
+            for low in 1..=60 {
+                put(&*older, span_at(low, 1, "a", NOW_MS * 1000)).await;
+            }
+        }
+    });
+    let newer = open(config, StorageOptions::default(), HandClock::new()).await;
+    for low in 31..=90 {
+        put(&newer, span_at(low, 1, "a", NOW_MS * 1000)).await;
+    }
+    writer.await.unwrap();
+    let lows: Vec<u64> = (1..=90).collect();
+    for store in [&*older, &newer] {
+        let traces = read(store, &lows).await;
+        assert_eq!(traces.len(), 90);
+        assert!(traces.iter().all(|trace| trace.len() == 1));
+    }
+    assert_eq!(scalar(&newer, "SELECT count(*) FROM zipkind.migration").await, "4");
+    assert_eq!(
+        scalar(&newer, "SELECT count(*) FROM zipkind.fragment").await,
+        "90",
+        "one row for each, whoever wrote it"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,7 +23,7 @@ async fn old_days_are_dropped_whole_and_days_to_come_are_made() {
     assert_eq!(search(&store, None).await, [2]);
     assert_eq!(read(&store, &[1]).await.len(), 0);
     assert_eq!(scalar(&store, DAYS).await, days, "as many days as before, three days later");
-    assert_eq!(scalar(&store, "SELECT count(*) FROM zipkind.posting").await, "1");
+    assert_eq!(scalar(&store, "SELECT count(*) FROM zipkind.service_traces").await, "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,7 +41,7 @@ async fn spans_without_a_day_of_their_own_go_by_arrival() {
     clock.advance_ms(8 * DAY_MS);
     store.maintain().await.unwrap();
     assert_eq!(read(&store, &[1, 2, 3]).await.len(), 0);
-    assert_eq!(scalar(&store, "SELECT count(*) FROM zipkind.posting").await, "0");
+    assert_eq!(scalar(&store, "SELECT count(*) FROM zipkind.service_traces").await, "0");
 }
 
 #[tokio::test(flavor = "multi_thread")]

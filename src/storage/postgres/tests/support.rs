@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 use super::super::{PostgresConfig, PostgresEngine};
 use crate::model::testing::spans_from_json;
@@ -54,6 +54,12 @@ pub(super) async fn open(
     SqlStore::new(engine, options, clock)
 }
 
+/// Opens the tables as they are.
+pub(super) async fn unmigrated(config: &PostgresConfig) -> SqlStore<PostgresEngine> {
+    let engine = PostgresEngine::connect(config.clone(), StorageOptions::default(), HandClock::new()).await.unwrap();
+    SqlStore::new(engine, StorageOptions::default(), HandClock::new())
+}
+
 /// A store of its own with default options.
 pub(super) async fn store(clock: &Arc<HandClock>) -> SqlStore<PostgresEngine> {
     open(config(), StorageOptions::default(), Arc::clone(clock) as Arc<dyn Clock>).await
@@ -83,10 +89,11 @@ pub(super) async fn search(store: &impl SpanStore, service: Option<&str>) -> Vec
     found.iter().map(|trace| trace.get(0).unwrap().trace_id.low()).collect()
 }
 
-/// The first column of the first row, as text.
+/// The first column of the first row, as text, on a connection of its own.
 pub(super) async fn scalar(store: &SqlStore<PostgresEngine>, sql: &str) -> String {
-    let mut connection: sqlx::pool::PoolConnection<sqlx::Postgres> = store.engine().pool.acquire().await.unwrap();
-    let connection: &mut PgConnection = &mut connection;
+    let options = store.engine().pool.connect_options();
+    let mut connection = PgConnection::connect_with(&options).await.unwrap();
     let text = format!("SELECT coalesce(({sql})::text, 'NULL')");
-    sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_one(connection).await.unwrap().try_get(0).unwrap()
+    let row = sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_one(&mut connection).await.unwrap();
+    row.try_get(0).unwrap()
 }

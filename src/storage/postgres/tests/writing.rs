@@ -8,7 +8,8 @@ use crate::model::SpanBatch;
 use crate::model::testing::spans_from_json;
 use crate::storage::{Batch, SourcePosition, SpanConsumer, SpanStore, StorageOptions};
 
-const ROWS: &str = "SELECT (SELECT count(*) FROM zipkind.fragment) || ' ' || (SELECT count(*) FROM zipkind.posting)";
+const ROWS: &str =
+    "SELECT (SELECT count(*) FROM zipkind.fragment) || ' ' || (SELECT count(*) FROM zipkind.service_traces)";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_write_adds_no_row_and_a_longer_one_adds_what_is_new() {
