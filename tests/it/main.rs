@@ -25,4 +25,5 @@ mod recorded;
 mod recorded_mysql;
 mod red;
 mod self_tracing;
+mod sql_servers;
 mod support;

@@ -2,6 +2,7 @@
 
 pub(crate) mod http;
 pub(crate) mod json;
+pub(crate) mod proxy;
 pub(crate) mod server;
 
 use std::path::{Path, PathBuf};

@@ -161,9 +161,13 @@ fn is_harmless_on(store: Store) {
     let server = Server::start(store, &[("AUTOCOMPLETE_KEYS", "env")]);
     fill(&server);
     let before = content(&server);
+    // Questions to a database server take longer: each parameter there gets its share of the fragments.
+    let share = if matches!(store, Store::Memory | Store::Sqlite) { 1 } else { 4 };
+    let mut turn = 0;
     for read in reads() {
         for parameter in read.parameters.iter().map(String::as_str).chain(["unknown"]) {
-            for fragment in FRAGMENTS {
+            turn += 1;
+            for fragment in FRAGMENTS.iter().skip(turn % share).step_by(share) {
                 attack(&server, &read.target(parameter, fragment), fragment);
             }
         }
@@ -188,10 +192,20 @@ fn fragments_of_other_languages_change_nothing_in_sqlite() {
     is_harmless_on(Store::Sqlite);
 }
 
+#[test]
+fn fragments_of_other_languages_change_nothing_in_postgres() {
+    is_harmless_on(Store::Postgres);
+}
+
+#[test]
+fn fragments_of_other_languages_change_nothing_in_mysql() {
+    is_harmless_on(Store::MysqlNative);
+}
+
 /// Wildcards are letters: each of these finds exactly what has them.
 #[test]
 fn wildcards_find_only_themselves() {
-    for store in [Store::Memory, Store::Sqlite] {
+    for store in [Store::Memory, Store::Sqlite, Store::Postgres, Store::MysqlNative, Store::MysqlZipkin] {
         let server = Server::start(store, &[("AUTOCOMPLETE_KEYS", "env")]);
         fill(&server);
         let found = |query: &str| {

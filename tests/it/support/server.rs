@@ -28,9 +28,13 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the binary on a free port and waits until it serves.
     pub(crate) fn start(store: Store, env: &[(&str, &str)]) -> Self {
+        Self::start_on(store, database_url(store), env)
+    }
+
+    /// As [`Self::start`], on the database at this address.
+    pub(crate) fn start_on(store: Store, database_url: String, env: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = database(&folder);
-        let database_url = database_url(store);
         // With zipkin's own variables.
         let place = database_url.split_once('@').map_or("", |(_, place)| place);
         let jdbc_url = format!("jdbc:mysql://{place}?autoReconnect=true");
@@ -102,7 +106,7 @@ impl Server {
 }
 
 /// A new database on the real server that this process keeps.
-fn database_url(store: Store) -> String {
+pub(crate) fn database_url(store: Store) -> String {
     match store {
         Store::Postgres => zipkind::storage::database_servers::postgres_database(),
         Store::MysqlNative => zipkind::storage::database_servers::mysql_database(""),
