@@ -33,6 +33,8 @@ const STATISTICS_INTERVAL: Duration = Duration::from_secs(2);
 const POSITIONS_WAIT: Duration = Duration::from_secs(120);
 /// Pause between two tries of that.
 const POSITIONS_PAUSE: Duration = Duration::from_millis(500);
+/// How long the brokers may take to tell the end of one partition.
+const ENDS_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long Kafka may take to tell its committed offsets, which only the log wants.
 const COMMITTED_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -92,7 +94,9 @@ pub(super) struct Events {
     shared: Arc<Shared>,
     runtime: Handle,
     member: OnceLock<Weak<Member>>,
-    running: Mutex<HashMap<Place, Running>>,
+    running: Arc<Mutex<HashMap<Place, Running>>>,
+    /// The brokers are being asked for ends of partitions.
+    asking: Arc<AtomicBool>,
     /// The consumer must be made anew.
     broken: AtomicBool,
     ending: AtomicBool,
@@ -104,7 +108,8 @@ impl Events {
             shared,
             runtime,
             member: OnceLock::new(),
-            running: Mutex::default(),
+            running: Arc::default(),
+            asking: Arc::default(),
             broken: AtomicBool::new(false),
             ending: AtomicBool::new(false),
         }
@@ -267,6 +272,27 @@ impl Events {
         committed
     }
 
+    /// Ends are told by fetches, and a partition that waits for room is not fetched: the brokers are asked, so that a lag is seen
+    /// to grow.
+    fn ask_for_ends(&self, places: Vec<Place>) {
+        if places.is_empty() || self.asking.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (shared, running, asking) = (Arc::clone(&self.shared), Arc::clone(&self.running), Arc::clone(&self.asking));
+        self.runtime.spawn(async move {
+            for place in places {
+                let (topic, partition) = &place;
+                let Ok((_, end)) = shared.prober.watermarks(topic, *partition, ENDS_TIMEOUT).await else { break };
+                // Held meanwhile: a partition that was taken away is shown no more.
+                let running = running.lock();
+                if running.contains_key(&place) {
+                    shared.metrics.set_end(topic, *partition, end);
+                }
+            }
+            asking.store(false, Ordering::Release);
+        });
+    }
+
     fn revoke(&self, member: &Member, list: &TopicPartitionList) {
         let lost = member.assignment_lost();
         let places = list.elements().iter().map(|e| (e.topic().to_owned(), e.partition())).collect();
@@ -298,16 +324,31 @@ impl ClientContext for Events {
     }
 
     fn stats(&self, statistics: Statistics) {
+        let now_ms = self.shared.clock.now_ms();
+        let mut stale = Vec::new();
         let running = self.running.lock();
         for (name, topic) in &statistics.topics {
             for (number, partition) in &topic.partitions {
-                let Some(task) = running.get(&(name.clone(), *number)) else { continue };
-                if partition.hi_offset >= 0 {
-                    self.shared.metrics.set_end(name, *number, partition.hi_offset);
-                }
+                let place = (name.clone(), *number);
+                let Some(task) = running.get(&place) else { continue };
                 task.note_end(partition.eof_offset);
+                if partition.hi_offset < 0 {
+                    continue;
+                }
+                if task.note_high(partition.hi_offset) {
+                    self.shared.metrics.set_end(name, *number, partition.hi_offset);
+                } else {
+                    self.shared.metrics.show_lag(name, *number);
+                    if partition.fetchq_cnt > 0 {
+                        stale.push(place);
+                    }
+                }
+                let age_ms = task.age_ms(self.shared.metrics.lag(name, *number), now_ms);
+                self.shared.metrics.set_lag_seconds(name, *number, age_ms as f64 / 1_000.0);
             }
         }
+        drop(running);
+        self.ask_for_ends(stale);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -171,11 +171,21 @@ impl KafkaMetrics {
 
     /// Tells the end of a partition; the lag follows.
     pub(super) fn set_end(&self, topic: &str, partition: i32, end: i64) {
+        self.end.with_label_values(&[topic, &partition.to_string()]).set(end);
+        self.show_lag(topic, partition);
+    }
+
+    /// Shows how many messages are produced and not stored, as far as the end is known.
+    pub(super) fn show_lag(&self, topic: &str, partition: i32) {
         let number = partition.to_string();
         let labels = &[topic, number.as_str()];
-        self.end.with_label_values(labels).set(end);
-        let consumed = self.consumed.with_label_values(labels).get();
-        self.lag.with_label_values(labels).set((end - consumed).max(0));
+        let lag = self.end.with_label_values(labels).get() - self.consumed.with_label_values(labels).get();
+        self.lag.with_label_values(labels).set(lag.max(0));
+    }
+
+    /// Shows the age of the newest stored message.
+    pub(super) fn set_lag_seconds(&self, topic: &str, partition: i32, seconds: f64) {
+        self.lag_seconds.with_label_values(&[topic, &partition.to_string()]).set(seconds);
     }
 
     /// Messages of a partition that wait.

@@ -63,12 +63,16 @@ pub(super) struct Begin {
     pub(super) member: Arc<Member>,
 }
 
-/// The end of a partition as librdkafka's statistics tell it.
+/// The end of a partition as librdkafka's statistics tell it, and how far behind it the store is.
 #[derive(Debug, Default)]
 struct End {
     offset: AtomicI64,
     /// Counts what was told, so that old news are known as such.
     tellings: AtomicU64,
+    /// The offset after the last message and one more, by the last fetch.
+    high_told: AtomicI64,
+    /// Time of the newest stored message, epoch milliseconds; 0 without any.
+    newest_stored_ms: AtomicI64,
 }
 
 /// A task that runs.
@@ -105,7 +109,6 @@ impl Running {
             under_way: VecDeque::new(),
             settled_next: None,
             unsaved: false,
-            newest_ms: 0,
             pause: PAUSE,
             stop: stopped,
             end: Arc::clone(&end),
@@ -126,10 +129,28 @@ impl Running {
         }
     }
 
+    /// Notes the offset after the last message, as the last fetch told it; true when that is news.
+    pub(super) fn note_high(&self, offset: i64) -> bool {
+        // One more, for 0 stands for nothing.
+        self.end.high_told.swap(offset + 1, Ordering::Relaxed) != offset + 1
+    }
+
     /// Notes the offset up to which everything was in the queue.
     pub(super) fn note_end(&self, offset: i64) {
         self.end.offset.store(offset, Ordering::Relaxed);
         self.end.tellings.fetch_add(1, Ordering::Release);
+    }
+
+    /// Age of the newest stored message while `lag` others wait behind it.
+    pub(super) fn age_ms(&self, lag: i64, now_ms: i64) -> i64 {
+        self.end.age_ms(lag, now_ms)
+    }
+}
+
+impl End {
+    fn age_ms(&self, lag: i64, now_ms: i64) -> i64 {
+        let newest_ms = self.newest_stored_ms.load(Ordering::Relaxed);
+        if lag > 0 && newest_ms > 0 { (now_ms - newest_ms).max(0) } else { 0 }
     }
 }
 
@@ -169,8 +190,6 @@ struct PartitionTask {
     settled_next: Option<i64>,
     /// Kafka was not told of it yet.
     unsaved: bool,
-    /// Time of the newest stored message.
-    newest_ms: i64,
     pause: Duration,
     stop: watch::Receiver<Stop>,
     end: Arc<End>,

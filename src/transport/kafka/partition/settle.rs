@@ -1,5 +1,7 @@
 //! What became of messages, in their order; and where the store is when that is in doubt.
 
+use std::sync::atomic::Ordering;
+
 use futures_util::FutureExt as _;
 use rdkafka::consumer::Consumer;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -63,12 +65,18 @@ impl PartitionTask {
     fn pass_first(&mut self, stored: bool) {
         let Some(message) = self.under_way.pop_front() else { return };
         self.pause = PAUSE;
-        self.settled_next = Some(message.next);
-        self.newest_ms = message.time_ms;
-        self.metrics.consumed.set(message.next);
+        self.know_stored(message.next, message.time_ms);
         if stored {
             self.metrics.spans.inc_by(message.spans);
         }
+    }
+
+    /// Everything before `next` is stored, also where only the store's position says so: Kafka is to hear it, though nothing
+    /// may follow for long.
+    pub(super) fn know_stored(&mut self, next: i64, time_ms: i64) {
+        self.settled_next = Some(next);
+        self.end.newest_stored_ms.store(time_ms, Ordering::Relaxed);
+        self.metrics.consumed.set(next);
         self.unsaved = true;
     }
 
@@ -84,10 +92,10 @@ impl PartitionTask {
         self.show_age();
     }
 
-    /// Age of the newest stored message while others wait behind it.
+    /// Shows the age of the newest stored message while others wait behind it.
     pub(super) fn show_age(&self) {
-        let waits = self.shared.metrics.lag(&self.topic, self.partition) > 0 && self.newest_ms > 0;
-        let age_ms = if waits { (self.shared.clock.now_ms() - self.newest_ms).max(0) } else { 0 };
+        let lag = self.shared.metrics.lag(&self.topic, self.partition);
+        let age_ms = self.end.age_ms(lag, self.shared.clock.now_ms());
         self.metrics.lag_seconds.set(age_ms as f64 / 1_000.0);
     }
 

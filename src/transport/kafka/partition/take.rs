@@ -1,5 +1,6 @@
 //! From a message in the queue to one in the lane.
 
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use futures_util::poll;
@@ -31,7 +32,10 @@ impl PartitionTask {
         let time_ms = message.timestamp().to_millis().unwrap_or_default();
         let before = self.progress.next();
         let from = match self.progress.look(offset, || Mark::of(time_ms, payload)) {
-            Step::Skip => return None,
+            Step::Skip => {
+                self.know_stored(offset + 1, time_ms);
+                return None;
+            }
             Step::MadeAnew => {
                 tracing::warn!(
                     topic = self.topic,
@@ -176,7 +180,7 @@ impl PartitionTask {
                 Err(ended) => return Some(ended),
             },
         };
-        let time_ms = self.newest_ms;
+        let time_ms = self.end.newest_stored_ms.load(Ordering::Relaxed);
         self.under_way.push_back(UnderWay { next, time_ms, spans: 0, ticket, payload: None });
         None
     }
