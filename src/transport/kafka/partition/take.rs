@@ -160,8 +160,9 @@ impl PartitionTask {
         let ticket = if spans.is_empty() && !self.shared.keeps_positions {
             None
         } else {
-            let mark = Mark::of(place.time_ms, payload);
-            match self.submit(spans, self.position(place.from, next, Some(mark)), permit).await {
+            // Checksums cost: only where they are kept.
+            let mark = self.shared.keeps_positions.then(|| Mark::of(place.time_ms, payload));
+            match self.submit(spans, self.position(place.from, next, mark), permit).await {
                 Ok(ticket) => Some(ticket),
                 Err(ended) => return Some(ended),
             }
