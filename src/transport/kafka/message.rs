@@ -21,11 +21,19 @@ pub(super) enum Poison {
     TooLarge,
     /// The store will never take it.
     RefusedByStorage,
+    /// Its record batch cannot be read: damaged at the broker.
+    Damaged,
 }
 
 impl Poison {
-    pub(super) const ALL: [Self; 5] =
-        [Self::UnknownFormat, Self::Malformed, Self::TooManySpans, Self::TooLarge, Self::RefusedByStorage];
+    pub(super) const ALL: [Self; 6] = [
+        Self::UnknownFormat,
+        Self::Malformed,
+        Self::TooManySpans,
+        Self::TooLarge,
+        Self::RefusedByStorage,
+        Self::Damaged,
+    ];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -34,6 +42,7 @@ impl Poison {
             Self::TooManySpans => "too_many_spans",
             Self::TooLarge => "too_large",
             Self::RefusedByStorage => "refused_by_storage",
+            Self::Damaged => "damaged",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One partition: reads its queue, hands messages to its lane in order, and follows what becomes of them.
 
+mod damage;
 mod settle;
 mod take;
 
@@ -271,6 +272,11 @@ impl PartitionTask {
                 Some(Err(error)) => {
                     self.shared.metrics.client_errors.inc();
                     tracing::warn!(%error, topic = self.topic, partition = self.partition, "a partition reports an error");
+                    if damage::is_damage(&error)
+                        && let Some(ended) = self.pass_damage(queue, arrived).await
+                    {
+                        return ended;
+                    }
                 }
                 None => {
                     if let Some(ended) = self.wait(arrived).await {

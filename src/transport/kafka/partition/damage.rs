@@ -1,0 +1,123 @@
+//! Record batches that cannot be read: their bytes were damaged at the broker, or were never what their header says.
+//!
+//! librdkafka tells the error and fetches the same batch for ever. Where the batch ends it does not tell, so that place is looked
+//! for: reading fails from anywhere within the batch, and works behind it.
+
+use std::time::Duration;
+
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::super::consumer::Events;
+use super::super::message::Poison;
+use super::super::progress::Progress;
+use super::{CALL_TIMEOUT, Ended, PartitionTask, Stop};
+
+/// How long reading from one offset may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What reading from an offset came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Probe {
+    /// A message, or the end of the partition.
+    Readable,
+    Damaged,
+    /// Neither in time, or the task is to stop.
+    Unknown,
+}
+
+/// True for errors that come again with every fetch of the same batch.
+pub(super) fn is_damage(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{BadCompression, BadMessage};
+    matches!(error, KafkaError::MessageConsumption(BadCompression | BadMessage))
+}
+
+impl PartitionTask {
+    /// Passes what cannot be read, counts it, and goes on behind it. What is not found out now is tried at the next error.
+    pub(super) async fn pass_damage(&mut self, queue: &PartitionQueue<Events>, arrived: &Notify) -> Option<Ended> {
+        let next = self.progress.next()?;
+        let Some(behind) = self.end_of_damage(queue, arrived, next).await else {
+            // Back to where it was: nothing is skipped that was not found to be damaged.
+            let _ = self.seek(next).await;
+            return (*self.stop.borrow() != Stop::No).then_some(Ended::Stopped);
+        };
+        let messages = behind - next;
+        tracing::error!(
+            topic = self.topic,
+            partition = self.partition,
+            from = next,
+            to = behind,
+            messages,
+            "messages cannot be read, their bytes are damaged, and are passed"
+        );
+        for _ in 0..messages {
+            self.shared.metrics.poisoned(Poison::Damaged);
+        }
+        self.end_seen = None;
+        self.progress = Progress::resume(behind, None);
+        let ended = self.hand_on_nothing(next, behind).await;
+        if let Err(error) = self.seek(behind).await {
+            tracing::warn!(%error, topic = self.topic, partition = self.partition, "a seek failed");
+        }
+        ended
+    }
+
+    /// The first offset from `damaged` on from which can be read: steps of double length until one is found, then halves.
+    async fn end_of_damage(&mut self, queue: &PartitionQueue<Events>, arrived: &Notify, damaged: i64) -> Option<i64> {
+        let watermarks = self.shared.prober.watermarks(&self.topic, self.partition, CALL_TIMEOUT).await;
+        let (_, end) = watermarks.ok()?;
+        // Once more: the error may have been told of a batch that was passed meanwhile.
+        if self.probe(queue, arrived, damaged).await != Probe::Damaged {
+            return None;
+        }
+        let (mut damaged, mut readable, mut step) = (damaged, end, 1);
+        while damaged + step < end {
+            match self.probe(queue, arrived, damaged + step).await {
+                Probe::Readable => {
+                    readable = damaged + step;
+                    break;
+                }
+                Probe::Damaged => (damaged, step) = (damaged + step, step * 2),
+                Probe::Unknown => return None,
+            }
+        }
+        while readable - damaged > 1 {
+            let middle = damaged + (readable - damaged) / 2;
+            match self.probe(queue, arrived, middle).await {
+                Probe::Readable => readable = middle,
+                Probe::Damaged => damaged = middle,
+                Probe::Unknown => return None,
+            }
+        }
+        Some(readable)
+    }
+
+    /// Reads from an offset, and takes nothing.
+    async fn probe(&mut self, queue: &PartitionQueue<Events>, arrived: &Notify, offset: i64) -> Probe {
+        if self.seek(offset).await.is_err() {
+            return Probe::Unknown;
+        }
+        let end = Instant::now() + PROBE_TIMEOUT;
+        loop {
+            match queue.poll(Duration::ZERO) {
+                Some(Ok(message)) if message.offset() >= offset => return Probe::Readable,
+                Some(Err(KafkaError::PartitionEOF(_))) => return Probe::Readable,
+                Some(Err(error)) if is_damage(&error) => return Probe::Damaged,
+                Some(_) => {}
+                None => {
+                    tokio::select! {
+                        _ = self.stop.wait_for(|stop| *stop != Stop::No) => return Probe::Unknown,
+                        woken = tokio::time::timeout_at(end, arrived.notified()) => {
+                            if woken.is_err() {
+                                return Probe::Unknown;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
