@@ -124,6 +124,11 @@ impl Events {
         self.broken.load(Ordering::Relaxed)
     }
 
+    /// Has the consumer made anew, at the stream's next turn.
+    pub(super) fn break_off(&self) {
+        self.broken.store(true, Ordering::Relaxed);
+    }
+
     /// The process ends: no callback waits any more for a store that is away.
     pub(super) fn end(&self) {
         self.ending.store(true, Ordering::Relaxed);

@@ -53,16 +53,19 @@ pub(super) enum Reposition {
     StalePosition,
     /// The topic was deleted and made again.
     MadeAnew,
+    /// It gave nothing though it had something; the group was joined anew.
+    Stalled,
 }
 
 impl Reposition {
-    const ALL: [Self; 3] = [Self::StorageUnavailable, Self::StalePosition, Self::MadeAnew];
+    const ALL: [Self; 4] = [Self::StorageUnavailable, Self::StalePosition, Self::MadeAnew, Self::Stalled];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::StorageUnavailable => "storage_unavailable",
             Self::StalePosition => "stale_position",
             Self::MadeAnew => "made_anew",
+            Self::Stalled => "stalled",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod damage;
 mod settle;
+mod stall;
 mod take;
 
 use std::collections::VecDeque;
@@ -17,6 +18,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use self::stall::Idle;
 use super::Shared;
 use super::consumer::{Events, Member};
 use super::message::Content;
@@ -114,6 +116,7 @@ impl Running {
             stop: stopped,
             end: Arc::clone(&end),
             end_seen: None,
+            idle: Idle::default(),
         };
         Self { stop, task: tokio::spawn(task.run(queue)), end, drain_timeout }
     }
@@ -196,6 +199,7 @@ struct PartitionTask {
     end: Arc<End>,
     /// How often the end had been told when the queue said that it was reached.
     end_seen: Option<u64>,
+    idle: Idle,
 }
 
 impl PartitionTask {
@@ -258,6 +262,7 @@ impl PartitionTask {
             let message = if self.under_way.len() < UNDER_WAY_MAX { queue.poll(Duration::ZERO) } else { None };
             match message {
                 Some(Ok(message)) => {
+                    self.idle.end();
                     if let Some(ended) = self.take(&message).await {
                         return ended;
                     }
@@ -302,6 +307,7 @@ impl PartitionTask {
             () = arrived.notified() => None,
             () = tokio::time::sleep(IDLE_TICK) => {
                 self.show_age();
+                self.look_for_stall().await;
                 self.pass_markers().await
             }
         }
