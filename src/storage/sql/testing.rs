@@ -170,7 +170,17 @@ impl OwnServer {
 
     /// Ends it as a loss of power would, and starts it again.
     pub fn crash(&self) {
+        self.vanish();
+        self.appear();
+    }
+
+    /// Ends it as a loss of power would.
+    pub fn vanish(&self) {
         self.run(&["crash"]);
+    }
+
+    /// Starts it again, with the same address.
+    pub fn appear(&self) {
         self.run(&["start"]);
     }
 
