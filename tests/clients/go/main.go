@@ -1,4 +1,5 @@
-// Sends one trace with OpenTelemetry's SDK for Go: client PROTOCOL ENDPOINT. Prints the trace id.
+// Sends one trace with OpenTelemetry's SDK for Go, or Zipkin's reporter to Kafka: client PROTOCOL ENDPOINT. Prints the trace id.
+// The endpoint of Kafka is HOST:PORT/TOPIC.
 package main
 
 import (
@@ -71,6 +72,14 @@ func send(ctx context.Context, tracer trace.Tracer) trace.TraceID {
 func main() {
 	if len(os.Args) != 3 {
 		log.Fatal("usage: client PROTOCOL ENDPOINT")
+	}
+	if strings.HasPrefix(os.Args[1], "kafka/") {
+		traceID, err := sendToKafka(os.Args[1], os.Args[2])
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(traceID)
+		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

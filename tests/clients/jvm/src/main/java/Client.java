@@ -14,10 +14,14 @@ import zipkin2.Span;
 import zipkin2.reporter.AsyncReporter;
 import zipkin2.reporter.BytesMessageSender;
 import zipkin2.reporter.Encoding;
+import zipkin2.reporter.kafka.KafkaSender;
 import zipkin2.reporter.okhttp3.OkHttpSender;
 import zipkin2.reporter.urlconnection.URLConnectionSender;
 
-/** Sends one trace with Zipkin's reporter: Client PROTOCOL ENDPOINT. Prints the trace id. */
+/**
+ * Sends one trace with Zipkin's reporter: Client PROTOCOL ENDPOINT. Prints the trace id. The endpoint of Kafka is
+ * HOST:PORT/TOPIC.
+ */
 public final class Client {
   static final long START_US = 1_700_000_000_000_000L;
   static final String TRACE_ID = "0af7651916cd43dd8448eb211c80319d";
@@ -46,9 +50,18 @@ public final class Client {
         return OkHttpSender.newBuilder().endpoint(url).encoding(Encoding.PROTO3).build();
       case "grpc":
         return new GrpcSender(URI.create(endpoint));
+      case "kafka/json":
+        return kafka(endpoint, Encoding.JSON);
+      case "kafka/proto3":
+        return kafka(endpoint, Encoding.PROTO3);
       default:
         throw new IllegalArgumentException("\"" + protocol + "\" is not a protocol of this client");
     }
+  }
+
+  static BytesMessageSender kafka(String endpoint, Encoding encoding) {
+    String[] parts = endpoint.split("/", 2);
+    return KafkaSender.newBuilder().bootstrapServers(parts[0]).topic(parts[1]).encoding(encoding).build();
   }
 
   static List<Span> spans() {
