@@ -7,8 +7,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use crate::Options;
+use crate::client::read_back;
 use crate::spans::Generator;
 
+/// The stream of spans that goes to Kafka.
+const STREAM: u64 = 1;
 /// How long the brokers may take for the last messages.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -17,7 +20,7 @@ pub(crate) fn fill(options: &Options, servers: &str) {
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", servers).set("acks", "all").set("linger.ms", "20").set("compression.type", "lz4");
     let producer: BaseProducer = client.create().unwrap_or_else(|error| fail(&error));
-    let mut generator = Generator::new(options, 1);
+    let mut generator = Generator::new(options, STREAM);
     let (mut sent, mut messages, mut bytes) = (0, 0_u64, 0_u64);
     while sent < options.spans {
         let message = generator.next_message(options.per_message.min((options.spans - sent) as usize));
@@ -38,6 +41,23 @@ pub(crate) fn fill(options: &Options, servers: &str) {
     }
     producer.flush(FLUSH_TIMEOUT).unwrap_or_else(|error| fail(&error));
     println!("{sent} spans in {messages} messages, {} bytes a span", bytes / sent.max(1));
+}
+
+/// Makes the same spans again and looks for some of their traces at the server.
+pub(crate) fn check(options: &Options) {
+    let mut generator = Generator::new(options, STREAM);
+    let mut sent = 0;
+    while sent < options.spans {
+        let message = generator.next_message(options.per_message.min((options.spans - sent) as usize));
+        sent += message.spans as u64;
+        generator.accepted(message);
+    }
+    let samples = generator.into_samples();
+    let missing = read_back(options, &samples);
+    println!("{} traces read back, {missing} spans missing", samples.len().min(options.read_back));
+    if missing > 0 || samples.is_empty() {
+        std::process::exit(1);
+    }
 }
 
 fn fail(error: &KafkaError) -> ! {

@@ -31,6 +31,9 @@ pub(crate) struct Options {
     /// Brokers to send to instead of a server; nothing is measured or read back then.
     #[arg(long)]
     pub(crate) kafka: Option<String>,
+    /// Sends nothing, but reads back what a run with the same `--seed` and `--start-us` sent to Kafka.
+    #[arg(long)]
+    pub(crate) check: bool,
     /// The topic for `--kafka`.
     #[arg(long, default_value = "zipkin")]
     pub(crate) topic: String,
@@ -109,6 +112,9 @@ struct Tally {
 
 fn main() {
     let options = Arc::new(Options::parse());
+    if options.check {
+        return kafka::check(&options);
+    }
     if let Some(servers) = &options.kafka {
         return kafka::fill(&options, servers);
     }

@@ -1,12 +1,20 @@
 //! Spans from real Kafka brokers (`scripts/services/kafka`, which the tests start themselves), read back over HTTP.
 
+mod away;
 mod broker;
+mod brokers;
 mod brokers_away;
+mod clients;
 mod crash;
+mod fail_points;
 mod formats;
+mod member;
 mod members;
 mod poison;
 mod positions;
+mod security;
+mod sent;
+mod storm;
 mod tasks;
 
 use std::time::{Duration, Instant};

@@ -30,7 +30,7 @@ fn play(server: &Server, captured: &Value) {
 
 /// A unary call; a refusal would have its status in the head.
 #[tokio::main(flavor = "current_thread")]
-async fn call(server: &Server, method: &str, message: Vec<u8>) {
+pub(crate) async fn call(server: &Server, method: &str, message: Vec<u8>) {
     let frame = [&[0][..], &(message.len() as u32).to_be_bytes(), &message].concat();
     let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
     let url = format!("http://{}/{}", server.address(), method.trim_start_matches('/'));

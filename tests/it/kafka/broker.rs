@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::message::{Headers, Message};
@@ -27,56 +27,107 @@ pub(crate) fn servers() -> &'static str {
     })
 }
 
-/// A broker, stopped by its script when this process ends.
+/// One or more brokers, stopped by their script when this process ends.
 #[derive(Debug)]
 pub(crate) struct Broker {
     folder: PathBuf,
     port: u16,
+    count: u16,
 }
 
 impl Broker {
     /// A port is chosen, and nothing listens there yet.
     pub(crate) fn not_started() -> Self {
+        Self::several_not_started(1)
+    }
+
+    /// The same for brokers that copy each other's partitions.
+    pub(crate) fn several_not_started(count: u16) -> Self {
         let folder = tempfile::Builder::new().prefix("kafka").tempdir().unwrap().keep();
-        Self { folder, port: free_ports() }
+        Self { folder, port: free_ports(count), count }
+    }
+
+    /// One broker, with two free ports after its own.
+    pub(crate) fn with_further_ports() -> Self {
+        Self { count: 1, ..Self::several_not_started(2) }
     }
 
     pub(crate) fn servers(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        let servers: Vec<String> = (0..self.count).map(|n| format!("127.0.0.1:{}", self.port + 2 * n)).collect();
+        servers.join(",")
     }
 
     pub(crate) fn start(&self) {
-        self.script(&["start", self.folder.to_str().unwrap(), &self.port.to_string()]);
+        self.start_with("");
+    }
+
+    /// Starts with further lines of `server.properties`.
+    pub(crate) fn start_with(&self, properties: &str) {
+        let (port, count) = (self.port.to_string(), self.count.to_string());
+        self.script_with(&["start", self.folder.to_str().unwrap(), &port, &count], properties);
+    }
+
+    /// A class of Kafka's own tools.
+    pub(crate) fn run_tool(&self, class: &str, arguments: &[&str]) {
+        self.script(&[&["run", class], arguments].concat());
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(crate) fn kill(&self) {
-        self.script(&["kill", self.folder.to_str().unwrap(), "1"]);
+        self.kill_one(1);
     }
 
     pub(crate) fn restart(&self) {
-        self.script(&["start-one", self.folder.to_str().unwrap(), "1"]);
+        self.restart_one(1);
+    }
+
+    pub(crate) fn kill_one(&self, number: i32) {
+        self.script(&["kill", self.folder.to_str().unwrap(), &number.to_string()]);
+    }
+
+    pub(crate) fn restart_one(&self, number: i32) {
+        self.script(&["start-one", self.folder.to_str().unwrap(), &number.to_string()]);
+    }
+
+    /// Where broker 1 keeps its partitions.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.join("data1")
     }
 
     pub(crate) fn create(&self, topic: &str) {
-        create_at(&self.servers(), topic, 1);
+        create_at(&self.servers(), topic, 1, 1);
     }
 
     fn script(&self, arguments: &[&str]) {
+        self.script_with(arguments, "");
+    }
+
+    fn script_with(&self, arguments: &[&str], properties: &str) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/services/kafka");
         let mut command = Command::new(script);
         command.args(arguments).env("KAFKA_OWNER", std::process::id().to_string());
+        command.env("KAFKA_PROPERTIES", properties);
         let output = command.output().expect("scripts/services/kafka runs");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "these tests need a Kafka broker, and {arguments:?} failed: {errors}");
     }
 }
 
-/// Two free ports beside each other, far from those the system gives to clients; different ones each time.
-fn free_ports() -> u16 {
+/// Two free ports beside each other for each broker, far from those the system gives to clients; different ones each time.
+fn free_ports(brokers: u16) -> u16 {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
-    let first = 21_000 + (std::process::id() % 400) as u16 * 20 + TAKEN.fetch_add(1, Ordering::Relaxed) as u16 * 4;
-    let free = |port: &u16| [*port, port + 1].iter().all(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    (first..first + 2_000).step_by(2).find(free).expect("two free ports")
+    let before = TAKEN.fetch_add(u32::from(brokers), Ordering::Relaxed) as u16;
+    let first = 21_000 + (std::process::id() % 400) as u16 * 20 + before * 2;
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let free = |port: &u16| (*port..port + 2 * brokers).all(is_free);
+    (first..first + 2_000).step_by(2).find(free).expect("free ports")
 }
 
 /// A new topic with a name of its own.
@@ -88,35 +139,59 @@ pub(crate) fn topic(name: &str, partitions: i32) -> String {
 }
 
 pub(crate) fn create(topic: &str, partitions: i32) {
-    create_at(servers(), topic, partitions);
+    create_at(servers(), topic, partitions, 1);
 }
 
-fn create_at(servers: &str, topic: &str, partitions: i32) {
-    let admin: AdminClient<DefaultClientContext> = client_of(servers, &[]).create().unwrap();
-    let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1)).set("max.message.bytes", "20000000");
-    let made = block_on(admin.create_topics(&[new], &AdminOptions::new().operation_timeout(Some(CALL_TIMEOUT))));
+pub(crate) fn create_at(servers: &str, topic: &str, partitions: i32, copies: i32) {
+    let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(copies)).set("max.message.bytes", "20000000");
+    let made = block_on(admin(servers).create_topics(&[new], &options()));
     made.unwrap().into_iter().for_each(|result| drop(result.unwrap()));
 }
 
 pub(crate) fn delete(topic: &str) {
-    let deleted = block_on(admin().delete_topics(&[topic], &AdminOptions::new().operation_timeout(Some(CALL_TIMEOUT))));
+    delete_at(servers(), topic);
+}
+
+pub(crate) fn delete_at(servers: &str, topic: &str) {
+    let deleted = block_on(admin(servers).delete_topics(&[topic], &options()));
     deleted.unwrap().into_iter().for_each(|result| drop(result.unwrap()));
     // The broker forgets a topic a moment after it says so.
     super::wait_for("the topic is gone", || {
-        let metadata = producer(&[]).client().fetch_metadata(None, CALL_TIMEOUT).unwrap();
+        let metadata = admin(servers).inner().fetch_metadata(None, CALL_TIMEOUT).unwrap();
         metadata.topics().iter().all(|known| known.name() != topic).then_some(())
     });
 }
 
 /// Deletes the messages before an offset, as retention does.
 pub(crate) fn delete_before(topic: &str, offset: i64) {
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();
-    block_on(admin().delete_records(&list, &AdminOptions::new().operation_timeout(Some(CALL_TIMEOUT)))).unwrap();
+    delete_before_at(servers(), topic, offset);
 }
 
-fn admin() -> AdminClient<DefaultClientContext> {
-    client(&[]).create().unwrap()
+pub(crate) fn delete_before_at(servers: &str, topic: &str, offset: i64) {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();
+    block_on(admin(servers).delete_records(&list, &options())).unwrap();
+}
+
+/// Gives a topic more partitions.
+pub(crate) fn grow_at(servers: &str, topic: &str, partitions: usize) {
+    let grown = block_on(admin(servers).create_partitions(&[NewPartitions::new(topic, partitions)], &options()));
+    grown.unwrap().into_iter().for_each(|result| drop(result.unwrap()));
+}
+
+/// The broker that leads a partition.
+pub(crate) fn leader_at(servers: &str, topic: &str, partition: i32) -> i32 {
+    let metadata = admin(servers).inner().fetch_metadata(Some(topic), CALL_TIMEOUT).unwrap();
+    let partitions = metadata.topics()[0].partitions();
+    partitions.iter().find(|found| found.id() == partition).expect("the partition").leader()
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(CALL_TIMEOUT))
+}
+
+fn admin(servers: &str) -> AdminClient<DefaultClientContext> {
+    client_of(servers, &[]).create().unwrap()
 }
 
 fn client(properties: &[(&str, &str)]) -> ClientConfig {
@@ -137,7 +212,11 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 pub(crate) fn producer(properties: &[(&str, &str)]) -> BaseProducer {
-    client(properties).create().unwrap()
+    producer_at(servers(), properties)
+}
+
+pub(crate) fn producer_at(servers: &str, properties: &[(&str, &str)]) -> BaseProducer {
+    client_of(servers, properties).create().unwrap()
 }
 
 /// Sends messages to a partition and waits until the broker has them.
@@ -152,8 +231,7 @@ pub(crate) fn send_to<B: AsRef<[u8]>>(
     partition: i32,
     messages: impl IntoIterator<Item = B>,
 ) {
-    let producer: BaseProducer = client_of(servers, &[("acks", "all")]).create().unwrap();
-    send_with(&producer, topic, partition, messages);
+    send_with(&producer_at(servers, &[("acks", "all")]), topic, partition, messages);
 }
 
 pub(crate) fn send_with<B: AsRef<[u8]>>(

@@ -88,7 +88,7 @@ fn several_topics_are_read_and_one_of_them_is_otlp() {
 }
 
 /// `ExportTraceServiceRequest` of one span, by hand: field 1 of each message around it is the next.
-fn otlp_message() -> Vec<u8> {
+pub(crate) fn otlp_message() -> Vec<u8> {
     let field = |tag: u8, bytes: &[u8]| [&[tag, bytes.len() as u8], bytes].concat();
     let mut span = field(0x0a, &0xa4_u128.to_be_bytes());
     span.extend(field(0x12, &0xa4_u64.to_be_bytes()));

@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::broker::{committed, read, send, servers, topic};
-use super::{metric, reads, wait_for};
+use rdkafka::producer::{BaseRecord, Producer};
+
+use super::broker::{committed, producer, read, send, servers, topic};
+use super::formats::otlp_message;
+use super::{PATIENCE, metric, reads, wait_for};
 use crate::binary::{Process, zipkind};
 use crate::durability::oracle::{Fate, Oracle, body};
+use crate::otlp_captures::call;
 use crate::support::http::{Request, send as http};
 use crate::support::server::{Server, Store};
 
@@ -60,6 +64,54 @@ fn offsets_are_shown_and_set_and_a_window_is_read_again_without_doubles() {
     process.terminate();
 }
 
+/// Sends messages, each a second after the one before; the time of the first, to the millisecond.
+fn send_a_second_apart(topic: &str, count: u64) -> std::time::SystemTime {
+    #[allow(clippy::disallowed_methods, reason = "messages of a time that the broker's retention keeps")]
+    let now = std::time::SystemTime::now();
+    let since = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64 - 3_600_000;
+    let producer = producer(&[("acks", "all")]);
+    for number in 0..count {
+        let (message, time_ms) = (body(number), (since + number * 1_000) as i64);
+        let record = BaseRecord::<(), str>::to(topic).partition(0).payload(&message).timestamp(time_ms);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(PATIENCE).unwrap();
+    std::time::UNIX_EPOCH + std::time::Duration::from_millis(since)
+}
+
+#[test]
+fn windows_and_offsets_are_found_by_time() {
+    let topic = topic("times", 1);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("zipkind.db");
+    let mut variables = reads(servers(), &topic);
+    variables.extend([("STORAGE_TYPE", "sqlite"), ("SQLITE_PATH", path.to_str().unwrap())]);
+    let first = send_a_second_apart(&topic, 10);
+    let at = |millis: u64| {
+        let time = first + std::time::Duration::from_millis(millis);
+        humantime::format_rfc3339_millis(time).to_string()
+    };
+    // From between messages 2 and 3 to message 7, which is not included.
+    let replay = ["kafka", "replay", "--from", &at(2_500), "--to", &at(7_000)];
+    let replayed = task(folder.path(), &variables, &replay).unwrap();
+    assert!(replayed.starts_with("4 messages read again, 16 spans"), "{replayed}");
+    let beyond = ["kafka", "replay", "--from", &at(60_000)];
+    assert!(task(folder.path(), &variables, &beyond).unwrap().starts_with("0 messages read again"));
+
+    let set = ["kafka", "offsets", "set", "--topic", &topic, "--to", &at(8_000)];
+    assert!(task(folder.path(), &variables, &set).unwrap().contains("goes on from 8"));
+    let process = Process::start(folder.path(), &variables);
+    wait_for("the last two are read", || (consumed(&process, &topic) == 10.0).then_some(()));
+    let text = http(process.address(), &Request::new("GET", "/prometheus")).unwrap().text();
+    assert_eq!(super::metric_in(&text, "zipkin_collector_messages_total", &["kafka"]), 2.0);
+    let mut stored = oracle(3..7);
+    stored.merge(oracle(8..10));
+    assert_eq!(stored.faults(process.address()), Vec::<String>::new());
+    for missing in [0, 2, 7] {
+        assert!(!oracle(missing..missing + 1).faults(process.address()).is_empty(), "message {missing} was not read");
+    }
+}
+
 #[test]
 fn dead_letters_go_back_to_their_topic_once() {
     let (topic, letters) = (topic("back", 1), topic("back-letters", 1));
@@ -92,6 +144,43 @@ fn a_forwarder_answers_when_its_topic_has_the_spans_and_a_reader_stores_them() {
     assert_eq!(oracle(0..20).faults(reader.address()), Vec::<String>::new());
 }
 
+/// `zipkin.proto3.ListOfSpans` of one span, by hand.
+fn proto3_message() -> Vec<u8> {
+    let field = |tag: u8, bytes: &[u8]| [&[tag, bytes.len() as u8], bytes].concat();
+    let mut span = field(0x0a, &0xa5_u128.to_be_bytes());
+    span.extend(field(0x1a, &0xa5_u64.to_be_bytes()));
+    span.extend(field(0x2a, b"name"));
+    span.extend(field(0x42, &field(0x0a, b"service")));
+    field(0x0a, &span)
+}
+
+const EXPORT: &str = "opentelemetry.proto.collector.trace.v1.TraceService/Export";
+const REPORT: &str = "zipkin.proto3.SpanService/Report";
+
+#[test]
+fn a_forwarder_passes_on_what_comes_over_grpc_and_otlp() {
+    let topic = topic("forwarded-otherwise", 1);
+    let forwarder =
+        Server::start(Store::Memory, &[("KAFKA_BOOTSTRAP_SERVERS", servers()), ("KAFKA_FORWARD_TOPIC", &topic)]);
+    let reader = Server::start(Store::Memory, &reads(servers(), &topic));
+    let is_there = |id: u64, messages: f64| {
+        wait_for("the message is read", || {
+            (metric(&reader, "kafka_collector_messages_total", &[&topic]) == messages).then_some(())
+        });
+        wait_for("its span is there", || {
+            let answer = reader.get(&format!("/api/v2/trace/{id:032x}"));
+            (answer.status == 200).then(|| assert_eq!(answer.json().as_array().unwrap().len(), 1))
+        });
+    };
+    call(&forwarder, REPORT, proto3_message());
+    is_there(0xa5, 1.0);
+    call(&forwarder, EXPORT, otlp_message());
+    is_there(0xa4, 2.0);
+    let export = Request::new("POST", "/v1/traces").header("Content-Type", "application/x-protobuf");
+    assert_eq!(forwarder.send(&export.body(otlp_message())).status, 200);
+    is_there(0xa4, 3.0);
+}
+
 #[test]
 fn a_forwarder_without_brokers_does_not_say_202() {
     let forwarder = Server::start(
@@ -104,6 +193,15 @@ fn a_forwarder_without_brokers_does_not_say_202() {
     );
     let request = Request::new("POST", "/api/v2/spans").header("Content-Type", "application/json").body(body(1));
     assert_eq!(forwarder.send(&request).status, 503);
+    let export = Request::new("POST", "/v1/traces").header("Content-Type", "application/x-protobuf");
+    assert_eq!(forwarder.send(&export.body(otlp_message())).status, 503);
+    for (method, message) in [(REPORT, proto3_message()), (EXPORT, otlp_message())] {
+        let frame = [&[0][..], &(message.len() as u32).to_be_bytes(), &message].concat();
+        let request = Request::new("POST", &format!("/{method}")).header("Content-Type", "application/grpc-web+proto");
+        let answer = forwarder.send(&request.body(frame));
+        let status = answer.header("grpc-status").map(str::to_owned).unwrap_or_else(|| answer.text());
+        assert!(status.contains("14"), "UNAVAILABLE: {method} {status:?}");
+    }
     assert_eq!(forwarder.get("/health").status, 503);
 }
 
