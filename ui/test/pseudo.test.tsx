@@ -162,7 +162,7 @@ describe('every visible text comes from the catalogue', () => {
     serve(change);
     const container = await show(path);
     await waitFor(() => expect(container.querySelector(`main ${ready}, main${ready}`)).not.toBeNull(), {
-      timeout: 5_000,
+      timeout: 60_000,
     });
     expect(plainTexts(container)).toEqual([]);
   });

@@ -106,7 +106,7 @@ describe('the layout', () => {
     expect(paths.at(-1)).toEqual([]);
   });
 
-  test('ends within seconds for as many links as are drawn at once', { timeout: 20_000 }, () => {
+  test('comes to an end for as many links as are drawn at once', () => {
     const links = Array.from({ length: linksAtOnceMax }, (_, i) =>
       link(`s${(i * 7) % 60}`, `s${(i * 13 + 5) % 60}`, 1 + ((i * 31) % 977)),
     );

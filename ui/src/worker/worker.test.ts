@@ -95,9 +95,9 @@ describe('the worker', () => {
     });
     const abort = new AbortController();
     const waiting = worker.call('open', { url: 'http://x/t', bytesMax: 1 }, { signal: abort.signal });
-    await vi.waitFor(() => expect(signal).toBeDefined());
+    await vi.waitFor(() => expect(signal).toBeDefined(), { timeout: 60_000 });
     abort.abort(new Error('enough'));
     await expect(waiting).rejects.toThrow('enough');
-    await vi.waitFor(() => expect(signal?.aborted).toBe(true));
+    await vi.waitFor(() => expect(signal?.aborted).toBe(true), { timeout: 60_000 });
   });
 });
