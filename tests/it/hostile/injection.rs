@@ -202,6 +202,11 @@ fn fragments_of_other_languages_change_nothing_in_mysql() {
     is_harmless_on(Store::MysqlNative);
 }
 
+#[test]
+fn fragments_of_other_languages_change_nothing_in_zipkins_tables() {
+    is_harmless_on(Store::MysqlZipkin);
+}
+
 /// Wildcards are letters: each of these finds exactly what has them.
 #[test]
 fn wildcards_find_only_themselves() {
