@@ -9,16 +9,22 @@ mod placeholder;
 mod reader;
 mod secret;
 mod sources;
+mod store_address;
+mod store_command;
 mod text;
 pub mod variables;
 
 use std::fmt;
 use std::path::Path;
 
-pub use command_line::{CommandLine, StoreCommand};
+pub use command_line::CommandLine;
 pub use parts::{ServerConfig, StorageConfig, StorageKind};
 pub use secret::Secret;
 pub use sources::{EnvSource, ProcessEnv};
+pub use store_address::StoreAddress;
+pub use store_command::{
+    CopyArguments, ExportArguments, ImportArguments, MigrateArguments, StoreCommand, TimeBound, WindowArguments,
+};
 
 use crate::api::ApiConfig;
 use crate::ingest::IngestConfig;

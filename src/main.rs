@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         return do_kafka_task(&config, task);
     }
     if let Some(command) = &command_line.store {
-        return inspect_store(&config, command);
+        return do_store_command(&config, command);
     }
     if command_line.health { ask_for_health(&config) } else { start(config) }
 }
@@ -54,8 +54,8 @@ fn do_kafka_task(config: &Config, task: &KafkaTask) -> ExitCode {
     }
 }
 
-fn inspect_store(config: &Config, command: &StoreCommand) -> ExitCode {
-    match server::inspect_store(&config.storage, command, std::io::stdout()) {
+fn do_store_command(config: &Config, command: &StoreCommand) -> ExitCode {
+    match server::run_store_command(config, command, std::io::stdout()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(EXIT_NOT_STARTED),
         Err(reason) => {

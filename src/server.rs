@@ -14,7 +14,7 @@ mod routes;
 mod self_tracing;
 mod signals;
 mod sockets;
-mod store_command;
+mod store;
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use tracing::{info, warn};
 pub use ending::Ending;
 pub use kafka::run_task as run_kafka_task;
 pub use probe::ask_for_health;
-pub use store_command::inspect_store;
+pub use store::run_store_command;
 
 use crate::config::{Config, ServerConfig};
 use crate::ingest::{Collector, MemoryBudget};

@@ -14,6 +14,7 @@ mod none;
 mod postgres;
 mod red_metrics;
 mod retry;
+mod scan;
 #[cfg(test)]
 pub(crate) mod scripted;
 mod sql;
@@ -28,18 +29,23 @@ use async_trait::async_trait;
 pub use error::{ErrorKind, StorageError};
 pub use memory::{MemoryConfig, MemoryStats, MemoryStorage};
 pub use metered::{Metered, StorageMetrics};
-pub use mysql::{MysqlConfig, MysqlLayout, open_mysql};
+pub use mysql::{MysqlConfig, MysqlLayout, migrate_mysql, open_mysql, open_mysql_to_read};
 pub use none::NoneStorage;
-pub use postgres::{PostgresConfig, PostgresTls, open_postgres};
+pub use postgres::{PostgresConfig, PostgresTls, migrate_postgres, open_postgres, open_postgres_to_read};
 pub use red_metrics::RedMetrics;
 pub use retry::{Retry, RetryConfig};
+pub use scan::{ScanCursor, ScanPage, ScanRequest};
 #[cfg(any(test, feature = "conformance"))]
 pub use sql::testing as database_servers;
-pub use sqlite::{SqliteConfig, SqliteFigures, SqliteInspector, SqliteMetrics, SqliteStorage, Synchronous};
+pub use sqlite::{
+    SqliteConfig, SqliteFigures, SqliteInspector, SqliteMetrics, SqliteStorage, Synchronous, migrate_sqlite,
+};
 pub use throttle::{Throttle, ThrottleConfig, ThrottleMetrics};
 pub use timeout::{Timeout, TimeoutConfig};
 pub use traced::Traced;
-pub use types::{Batch, Capabilities, PINS_PART, PinnedTrace, QueryBudget, SourcePosition, StorageOptions, Stored};
+pub use types::{
+    Batch, Capabilities, PINS_PART, PinnedTrace, QueryBudget, SchemaChange, SourcePosition, StorageOptions, Stored,
+};
 
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
@@ -117,6 +123,16 @@ pub trait SpanStore: Send + Sync {
     /// As [`SpanStore::search`]; [`ErrorKind::Unsupported`] from a store without them ([`Capabilities::red`]).
     async fn red(&self, _request: &RedRequest, _budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
         Err(StorageError::new(ErrorKind::Unsupported, "storage", "red", "this store tells no rates and durations"))
+    }
+
+    /// All traces, page by page, in an order of the store's own: the cursor that a page ends with begins the next one, in this
+    /// process or a later one. What is there when the scan begins and stays comes at least once (again when the store moves
+    /// it meanwhile); what is written meanwhile may come or not.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] from a store that cannot be read so ([`Capabilities::scans`]).
+    async fn scan(&self, _request: &ScanRequest) -> Result<ScanPage, StorageError> {
+        Err(StorageError::new(ErrorKind::Unsupported, "storage", "scan", "this store cannot be read from end to end"))
     }
 }
 

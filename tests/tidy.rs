@@ -27,6 +27,7 @@ const STORAGE_SHARED: &[&str] = &[
     "metered",
     "red_metrics",
     "retry",
+    "scan",
     "scripted",
     "sql",
     "timeout",

@@ -1,10 +1,10 @@
 //! The command line: a few options, and any property as `--zipkin.x.y=value`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use super::store_command::StoreCommand;
 use crate::transport::kafka::tasks::KafkaTask;
 
 /// What the command line asks for.
@@ -16,26 +16,10 @@ pub struct CommandLine {
     pub health: bool,
     /// Do something with Kafka, and end.
     pub kafka: Option<KafkaTask>,
-    /// Look at the embedded database, and end.
+    /// Do something with stores, and end.
     pub store: Option<StoreCommand>,
     /// Properties given as arguments, the last of a name wins.
     pub properties: Vec<(String, String)>,
-}
-
-/// What can be asked of the embedded database, also while a server has it open.
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub enum StoreCommand {
-    /// Print figures: blocks, spans, bytes.
-    Stats,
-    /// Read everything, verify checksums, derive views anew and compare; status 1 when something is wrong.
-    Check,
-    /// Print all spans, a JSON list of spans a line, as POST /api/v2/spans takes them.
-    Export,
-    /// Write a copy to a file that does not exist.
-    Backup {
-        /// The new file.
-        file: PathBuf,
-    },
 }
 
 /// Distributed-tracing collector, store and UI: a drop-in for zipkin-server in one binary.
@@ -60,7 +44,7 @@ enum Command {
     /// Looks at what the Kafka collector reads, and changes it.
     #[command(subcommand)]
     Kafka(KafkaTask),
-    /// Looks at the embedded database: its figures, a check, all spans, a copy.
+    /// Looks at stores, moves spans between them and files, makes tables.
     #[command(subcommand)]
     Store(StoreCommand),
 }

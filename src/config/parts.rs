@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+pub(super) use storage::database_file;
 pub use storage::{StorageConfig, StorageKind};
 
 use super::Config;

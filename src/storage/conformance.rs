@@ -20,6 +20,7 @@ mod pins;
 mod positions;
 mod red;
 mod sample;
+mod scan;
 mod search;
 mod traces;
 mod writing;
@@ -281,6 +282,12 @@ macro_rules! storage_conformance_cases {
                 a_trace_that_does_not_exist_cannot_be_pinned
                 pinning_changes_no_answer
                 stores_without_pins_say_so
+            }
+            scan {
+                a_scan_gives_every_trace_whole
+                a_scan_goes_on_behind_any_page
+                a_scan_keeps_to_its_window
+                stores_without_scans_say_so
             }
             positions {
                 positions_are_stored_with_their_spans

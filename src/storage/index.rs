@@ -8,6 +8,7 @@ mod filter;
 pub(super) mod names;
 pub(super) mod pairs;
 pub(super) mod prepare;
+mod scan;
 mod segments;
 pub(super) mod times;
 pub(super) mod trace;

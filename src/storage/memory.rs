@@ -7,6 +7,7 @@ mod links;
 mod metrics;
 mod pins;
 mod red;
+mod scan;
 mod shared;
 
 use std::sync::Arc;
@@ -18,8 +19,8 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use self::metrics::MemoryCollector;
 use self::shared::Shared;
 use super::{
-    Batch, Capabilities, ErrorKind, PinnedTrace, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend,
-    StorageError, StorageOptions, Stored,
+    Batch, Capabilities, ErrorKind, PinnedTrace, QueryBudget, ScanPage, ScanRequest, SourcePosition, SpanConsumer,
+    SpanStore, StorageBackend, StorageError, StorageOptions, Stored,
 };
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
@@ -180,6 +181,11 @@ impl SpanStore for MemoryStorage {
         let (request, budget) = (request.clone(), budget.clone());
         self.on_blocking_thread("red", move |shared| shared.red(&request, &budget)).await
     }
+
+    async fn scan(&self, request: &ScanRequest) -> Result<ScanPage, StorageError> {
+        let request = *request;
+        self.on_blocking_thread("scan", move |shared| Ok(shared.scan(&request))).await
+    }
 }
 
 #[async_trait]
@@ -198,6 +204,7 @@ impl StorageBackend for MemoryStorage {
             exact_duplicates: true,
             red: true,
             pins: true,
+            scans: true,
             concurrent_writes: 4,
             ..Capabilities::default()
         }

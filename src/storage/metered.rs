@@ -7,8 +7,8 @@ use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterV
 use tokio::time::Instant;
 
 use super::{
-    Batch, Capabilities, PinnedTrace, QueryBudget, RedMetrics, SourcePosition, SpanConsumer, SpanStore, StorageBackend,
-    StorageError, Stored,
+    Batch, Capabilities, PinnedTrace, QueryBudget, RedMetrics, ScanPage, ScanRequest, SourcePosition, SpanConsumer,
+    SpanStore, StorageBackend, StorageError, Stored,
 };
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
@@ -175,6 +175,10 @@ impl SpanStore for Metered {
         let answer = self.timed("red", self.inner.red(request, budget)).await;
         answer.iter().for_each(|answer| self.metrics.red_left_out.inc_by(answer.left_out));
         answer
+    }
+
+    async fn scan(&self, request: &ScanRequest) -> Result<ScanPage, StorageError> {
+        self.timed("scan", self.inner.scan(request)).await
     }
 }
 

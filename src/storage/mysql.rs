@@ -19,7 +19,7 @@ pub use config::{MysqlConfig, MysqlLayout};
 
 use self::error::{NAME, during};
 use super::sql::store::SqlStore;
-use super::{ErrorKind, StorageBackend, StorageError, StorageOptions};
+use super::{ErrorKind, SchemaChange, StorageBackend, StorageError, StorageOptions};
 use crate::telemetry::Clock;
 
 /// Before a write: writers that insert equal keys must not lock the gaps between them.
@@ -53,6 +53,60 @@ pub async fn open_mysql(
             Ok(Arc::new(SqlStore::new(engine, options, clock)))
         }
     }
+}
+
+/// Opens a database whose tables are there, and makes nothing: the right to read is enough.
+///
+/// # Errors
+/// When it does not answer, or the tables are not there.
+pub async fn open_mysql_to_read(
+    config: MysqlConfig,
+    options: StorageOptions,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn StorageBackend>, StorageError> {
+    let pool = connect(&config).await?;
+    let schema = zipkin::Schema::probe(&pool).await?;
+    if let (None | Some(MysqlLayout::Zipkin), Some(schema)) = (config.layout, schema) {
+        return Ok(Arc::new(zipkin::ZipkinTables::new(pool, config, options, schema)));
+    }
+    let missing = config.layout == Some(MysqlLayout::Zipkin) || !migrate::is_there(&pool, native::TABLES_LOOK).await?;
+    if missing {
+        let reason = "the database has neither zipkin's tables nor our own (those that MYSQL_LAYOUT names)";
+        return Err(StorageError::new(ErrorKind::Rejected, NAME, "open", reason));
+    }
+    let engine = native::NativeEngine::new(pool, config, options.clone(), Arc::clone(&clock));
+    Ok(Arc::new(SqlStore::new(engine, options, clock)))
+}
+
+/// The statements that would make the tables that are missing, zipkin's own included when that layout is asked for; run, unless
+/// `is_dry`.
+///
+/// # Errors
+/// When it does not answer, or the tables may not be made.
+pub async fn migrate_mysql(config: MysqlConfig, is_dry: bool) -> Result<Vec<SchemaChange>, StorageError> {
+    let pool = connect(&config).await?;
+    let has_zipkin = zipkin::Schema::probe(&pool).await?.is_some();
+    let is_zipkin = config.layout.map_or(has_zipkin, |layout| layout == MysqlLayout::Zipkin);
+    let mut wanted = Vec::new();
+    if is_zipkin && !has_zipkin {
+        wanted.push(("zipkin's tables", migrate::ZIPKIN));
+    }
+    if !migrate::is_there(&pool, migrate::SHARED_LOOK).await? {
+        wanted.push(("source positions and leases", migrate::SHARED));
+    }
+    if !is_zipkin && !migrate::is_there(&pool, native::TABLES_LOOK).await? {
+        wanted.push(("our own tables of spans", native::TABLES));
+    }
+    let mut changes = Vec::new();
+    for (name, script) in wanted {
+        let statements: Vec<String> = migrate::statements(script).map(|statement| format!("{statement};\n")).collect();
+        changes.push(SchemaChange { name: name.to_owned(), sql: statements.concat() });
+        if !is_dry {
+            migrate::run(&pool, script).await?;
+        }
+    }
+    pool.close().await;
+    Ok(changes)
 }
 
 async fn connect(config: &MysqlConfig) -> Result<MySqlPool, StorageError> {

@@ -30,7 +30,7 @@ use super::sql::engine::{CONNECTIONS_OF_READERS, Engine, Snapshot, WriteFailure}
 use super::sql::names::Kind;
 use super::sql::rows::Rows;
 use super::sql::store::SqlStore;
-use super::{SourcePosition, StorageBackend, StorageError, StorageOptions};
+use super::{SchemaChange, SourcePosition, StorageBackend, StorageError, StorageOptions};
 use crate::telemetry::Clock;
 
 /// A connection that was idle for longer is tried before it is used.
@@ -47,6 +47,39 @@ pub async fn open_postgres(
 ) -> Result<impl StorageBackend + use<>, StorageError> {
     let engine = PostgresEngine::open(config, options.clone(), Arc::clone(&clock)).await?;
     Ok(SqlStore::new(engine, options, clock))
+}
+
+/// Opens a database that has the tables of this version, and makes nothing: the right to read is enough.
+///
+/// # Errors
+/// When it does not answer, or has no such tables.
+pub async fn open_postgres_to_read(
+    config: PostgresConfig,
+    options: StorageOptions,
+    clock: Arc<dyn Clock>,
+) -> Result<impl StorageBackend + use<>, StorageError> {
+    let engine = PostgresEngine::connect(config, options.clone(), Arc::clone(&clock)).await?;
+    engine.must_be_current().await?;
+    Ok(SqlStore::new(engine, options, clock))
+}
+
+/// The statements that would bring the schema to this version, in their order; run, unless `is_dry`.
+///
+/// # Errors
+/// As [`open_postgres`].
+pub async fn migrate_postgres(
+    config: PostgresConfig,
+    clock: Arc<dyn Clock>,
+    is_dry: bool,
+) -> Result<Vec<SchemaChange>, StorageError> {
+    let engine = PostgresEngine::connect(config, StorageOptions::default(), clock).await?;
+    let mut changes = engine.pending().await?;
+    if !is_dry {
+        engine.migrate().await?;
+    }
+    changes.extend(engine.pending_partitions(is_dry).await?);
+    engine.pool.close().await;
+    Ok(changes)
 }
 
 /// The connections and what they were told.

@@ -12,6 +12,7 @@ pub(super) mod escape;
 pub(super) mod fragment;
 pub(super) mod names;
 pub(super) mod rows;
+mod scan;
 mod search;
 #[cfg(any(test, feature = "conformance"))]
 mod session;

@@ -22,6 +22,7 @@ mod red;
 mod repair;
 mod retention;
 mod row;
+mod scan;
 mod seal;
 mod search;
 mod sums;
@@ -43,6 +44,7 @@ use tokio_util::task::TaskTracker;
 
 pub use config::{SqliteConfig, Synchronous};
 pub use inspect::{SqliteFigures, SqliteInspector};
+pub use open::migrate as migrate_sqlite;
 pub use retention::SqliteMetrics;
 
 use self::block::BlockNames;
@@ -58,8 +60,8 @@ use self::sums::LinkCache;
 use self::wal::{Checkpoints, Wal};
 use self::writer::{WriteFailure, Writer};
 use super::{
-    Batch, Capabilities, ErrorKind, PinnedTrace, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend,
-    StorageError, StorageOptions, Stored,
+    Batch, Capabilities, ErrorKind, PinnedTrace, QueryBudget, ScanPage, ScanRequest, SourcePosition, SpanConsumer,
+    SpanStore, StorageBackend, StorageError, StorageOptions, Stored,
 };
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId, search as model_search};
@@ -433,6 +435,11 @@ impl SpanStore for SqliteStorage {
         let query = move |store: &Store, view: &View| red::answer(&store.live, &store.reader, view, &request, &budget);
         self.store.query(query).await
     }
+
+    async fn scan(&self, request: &ScanRequest) -> Result<ScanPage, StorageError> {
+        let request = *request;
+        self.store.query(move |store, view| scan::page(&store.live, &store.reader, view, &request)).await
+    }
 }
 
 #[async_trait]
@@ -457,6 +464,7 @@ impl StorageBackend for SqliteStorage {
             exact_duplicates: true,
             red: true,
             pins: true,
+            scans: true,
             concurrent_writes: 1,
             concurrent_writes_max: 1,
         }

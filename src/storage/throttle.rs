@@ -16,8 +16,8 @@ use tokio::time::Instant;
 
 use self::limit::GradientLimit;
 use super::{
-    Batch, Capabilities, ErrorKind, PinnedTrace, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend,
-    StorageError, Stored,
+    Batch, Capabilities, ErrorKind, PinnedTrace, QueryBudget, ScanPage, ScanRequest, SourcePosition, SpanConsumer,
+    SpanStore, StorageBackend, StorageError, Stored,
 };
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
@@ -237,6 +237,10 @@ impl SpanStore for Throttle {
 
     async fn red(&self, request: &RedRequest, budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
         self.inner.red(request, budget).await
+    }
+
+    async fn scan(&self, request: &ScanRequest) -> Result<ScanPage, StorageError> {
+        self.inner.scan(request).await
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{
-    Batch, Capabilities, ErrorKind, PinnedTrace, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend,
-    StorageError, Stored,
+    Batch, Capabilities, ErrorKind, PinnedTrace, QueryBudget, ScanPage, ScanRequest, SourcePosition, SpanConsumer,
+    SpanStore, StorageBackend, StorageError, Stored,
 };
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
@@ -143,6 +143,11 @@ impl SpanStore for Timeout {
 
     async fn red(&self, request: &RedRequest, budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
         self.query("red", budget, self.inner.red(request, budget)).await
+    }
+
+    async fn scan(&self, request: &ScanRequest) -> Result<ScanPage, StorageError> {
+        // Not limited: a page may be one trace of any size, and nobody waits for it as for an answer.
+        self.inner.scan(request).await
     }
 }
 

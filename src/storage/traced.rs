@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Batch, Capabilities, PinnedTrace, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend,
-    StorageError, Stored,
+    Batch, Capabilities, PinnedTrace, QueryBudget, ScanPage, ScanRequest, SourcePosition, SpanConsumer, SpanStore,
+    StorageBackend, StorageError, Stored,
 };
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
@@ -88,6 +88,10 @@ impl SpanStore for Traced {
 
     async fn red(&self, request: &RedRequest, budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
         traced("get-red", self.inner.red(request, budget)).await
+    }
+
+    async fn scan(&self, request: &ScanRequest) -> Result<ScanPage, StorageError> {
+        self.inner.scan(request).await
     }
 }
 

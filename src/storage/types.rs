@@ -57,6 +57,15 @@ pub struct PinnedTrace {
     pub bytes: usize,
 }
 
+/// A change that brings a schema to this version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaChange {
+    /// What it is, in a few words.
+    pub name: String,
+    /// Its statements.
+    pub sql: String,
+}
+
 /// What a backend can do. `Default` is the least able backend, so a new field never over-promises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
@@ -73,6 +82,8 @@ pub struct Capabilities {
     pub red: bool,
     /// Keeps traces that are pinned ([`StorageBackend::pin`](super::StorageBackend::pin)).
     pub pins: bool,
+    /// Can be read from end to end ([`SpanStore::scan`](super::SpanStore::scan)).
+    pub scans: bool,
     /// How many `write` calls it serves well at once; 1 = one writer that likes many batches in one call. 0 counts as 1.
     pub concurrent_writes: usize,
     /// Most `write` calls at once that it can serve at all (connections, say); 0: no more than it serves well.

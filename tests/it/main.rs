@@ -26,4 +26,5 @@ mod recorded_mysql;
 mod red;
 mod self_tracing;
 mod sql_servers;
+mod store;
 mod support;

@@ -168,6 +168,11 @@ fn sqlite_path(reader: &mut Reader, env: &dyn EnvSource) -> PathBuf {
         reader.preset(&rows::SQLITE_PATH, default.display());
         default
     };
-    let is_file = directory.extension().is_some_and(|extension| extension == "db");
-    if is_file { directory } else { directory.join(DATABASE_FILE) }
+    database_file(&directory)
+}
+
+/// A path that does not end as a database file does is the directory of one.
+pub(in crate::config) fn database_file(path: &Path) -> PathBuf {
+    let is_file = path.extension().is_some_and(|extension| extension == "db");
+    if is_file { path.to_owned() } else { path.join(DATABASE_FILE) }
 }

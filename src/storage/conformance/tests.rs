@@ -71,5 +71,6 @@ broken_backends_are_caught! {
     a_backend_that_keeps_spans_of_a_stale_batch: KeepsSpansOfStaleBatch by a_stale_position_refuses_its_batch_only,
     a_backend_that_ignores_budgets: IgnoresBudget by a_query_that_reads_too_much_ends,
     a_backend_that_leaves_names_unsorted: LeavesNamesUnsorted by lists_are_sorted_by_utf16_units,
+    a_backend_that_skips_traces_in_a_scan: SkipsInScan by a_scan_gives_every_trace_whole,
     a_backend_that_answers_late: AnswersBeforeItWrites by what_was_acknowledged_is_read,
 }

@@ -105,7 +105,8 @@ impl MysqlConfig {
     }
 
     /// Host, port and database.
-    pub(super) fn place(&self) -> String {
+    #[must_use]
+    pub fn place(&self) -> String {
         match self.address() {
             Ok(options) => {
                 let (host, port) = (options.get_host(), options.get_port());

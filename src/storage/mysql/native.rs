@@ -22,7 +22,8 @@ use crate::storage::sql::rows::Rows;
 use crate::storage::{SourcePosition, StorageError, StorageOptions};
 use crate::telemetry::Clock;
 
-const TABLES: &str = include_str!("../../../migrations/mysql/0002_native.sql");
+pub(super) const TABLES_LOOK: &str = "SELECT 1 FROM zipkind_fragment, zipkind_service_traces, zipkind_name LIMIT 1";
+pub(super) const TABLES: &str = include_str!("../../../migrations/mysql/0002_native.sql");
 
 /// The connections and what they were told.
 #[derive(Debug)]
@@ -43,10 +44,14 @@ impl NativeEngine {
         options: StorageOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StorageError> {
-        migrate::make(&pool, "SELECT 1 FROM zipkind_fragment, zipkind_service_traces, zipkind_name LIMIT 1", TABLES)
-            .await?;
+        migrate::make(&pool, TABLES_LOOK, TABLES).await?;
+        Ok(Self::new(pool, config, options, clock))
+    }
+
+    /// Over tables that are there.
+    pub(super) fn new(pool: MySqlPool, config: MysqlConfig, options: StorageOptions, clock: Arc<dyn Clock>) -> Self {
         let holder = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
-        Ok(Self { pool, config, options, clock, holder })
+        Self { pool, config, options, clock, holder }
     }
 }
 

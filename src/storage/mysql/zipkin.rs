@@ -7,6 +7,7 @@
 mod links;
 mod read;
 mod rows;
+mod scan;
 mod schema;
 mod search;
 #[cfg(test)]
@@ -26,12 +27,12 @@ use super::position;
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId, cmp_utf16};
 use crate::storage::sql::engine::CONNECTIONS_OF_READERS;
 use crate::storage::{
-    Batch, Capabilities, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
-    StorageOptions, Stored,
+    Batch, Capabilities, QueryBudget, ScanPage, ScanRequest, SourcePosition, SpanConsumer, SpanStore, StorageBackend,
+    StorageError, StorageOptions, Stored,
 };
 
 /// The store over zipkin's tables.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ZipkinTables {
     pool: MySqlPool,
     config: MysqlConfig,
@@ -146,6 +147,10 @@ impl SpanStore for ZipkinTables {
     ) -> Result<Vec<DependencyLink>, StorageError> {
         self.links(end_ts_ms, lookback_ms, budget).await
     }
+
+    async fn scan(&self, request: &ScanRequest) -> Result<ScanPage, StorageError> {
+        self.scan_page(request).await
+    }
 }
 
 #[async_trait]
@@ -165,6 +170,7 @@ impl StorageBackend for ZipkinTables {
             durable: true,
             source_positions: true,
             exact_duplicates: false,
+            scans: true,
             concurrent_writes: self.config.concurrent_writes,
             concurrent_writes_max: (self.config.connections_max as usize).saturating_sub(CONNECTIONS_OF_READERS),
             ..Capabilities::default()

@@ -103,7 +103,8 @@ impl PostgresConfig {
     }
 
     /// Host, port and database.
-    pub(super) fn place(&self) -> String {
+    #[must_use]
+    pub fn place(&self) -> String {
         match self.url.as_deref().map(PgConnectOptions::from_str) {
             Some(Ok(options)) => {
                 let database = options.get_database().unwrap_or_default();

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::PostgresEngine;
 use super::error::{NAME, code, during, is_code, storage_error};
-use crate::storage::{ErrorKind, StorageError};
+use crate::storage::{ErrorKind, SchemaChange, StorageError};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 const OPERATION: &str = "migrate";
@@ -82,10 +82,39 @@ impl PostgresEngine {
         noted.execute(connection).await.map(|_| ())
     }
 
+    /// What is missing to this version.
+    pub(super) async fn pending(&self) -> Result<Vec<SchemaChange>, StorageError> {
+        let mut transaction = self.pool.begin().await.map_err(during(OPERATION))?;
+        let has_table = self.has_migrations(&mut transaction).await.map_err(during(OPERATION))?;
+        let applied = match has_table {
+            true => self.applied(&mut transaction).await.map_err(during(OPERATION))?,
+            false => Vec::new(),
+        };
+        transaction.rollback().await.map_err(during(OPERATION))?;
+        let setup = SchemaChange { name: "the schema zipkind".to_owned(), sql: format!("{SETUP};") };
+        let is_missing = |version: i64| applied.iter().all(|known| known.version != version);
+        let missing = MIGRATIONS.iter().filter(|migration| is_missing(migration.version)).map(|migration| {
+            let name = format!("version {}: {}", migration.version, migration.description);
+            SchemaChange { name, sql: migration.sql.as_str().to_owned() }
+        });
+        Ok((!has_table).then_some(setup).into_iter().chain(missing).collect())
+    }
+
+    /// For those who only read.
+    pub(super) async fn must_be_current(&self) -> Result<(), StorageError> {
+        let missing = self.pending().await?;
+        let Some(first) = missing.first() else { return Ok(()) };
+        let reason = format!("the database lacks {}: run `zipkind store migrate` on it", first.name);
+        Err(StorageError::new(ErrorKind::Rejected, NAME, "open", reason))
+    }
+
+    async fn has_migrations(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        self.query("SELECT to_regclass('zipkind.migration') IS NOT NULL").fetch_one(connection).await?.try_get(0)
+    }
+
     /// Whether nothing is to be done: then no right to create anything is needed.
     async fn is_current(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-        let row = self.query("SELECT to_regclass('zipkind.migration') IS NOT NULL").fetch_one(&mut *connection).await?;
-        if !row.try_get::<bool, _>(0)? {
+        if !self.has_migrations(&mut *connection).await? {
             return Ok(false);
         }
         let applied = self.applied(connection).await?;

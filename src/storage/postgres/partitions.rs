@@ -5,8 +5,8 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 use super::PostgresEngine;
 use super::error::during;
 use super::migrate::SCHEMA_LOCK;
-use crate::storage::StorageError;
 use crate::storage::sql::rows::DAY_MS;
+use crate::storage::{SchemaChange, StorageError};
 
 const OPERATION: &str = "partitions";
 /// Days ahead of today that have a partition: clocks differ, and maintenance may be late.
@@ -30,8 +30,7 @@ impl PostgresEngine {
 
     /// Makes the partitions that are missing.
     pub(super) async fn make_partitions(&self) -> Result<(), StorageError> {
-        let today = (self.clock.now_ms() / DAY_MS) as i32;
-        let wanted: Vec<i32> = (self.first_day().max(1)..=today + DAYS_AHEAD).collect();
+        let wanted: Vec<i32> = self.wanted_days().collect();
         let mut transaction = self.pool.begin().await.map_err(during(OPERATION))?;
         let present = self.days(&mut transaction).await.map_err(during(OPERATION))?;
         transaction.rollback().await.map_err(during(OPERATION))?;
@@ -39,6 +38,33 @@ impl PostgresEngine {
             return Ok(());
         }
         self.make_missing(&wanted).await.map_err(during(OPERATION))
+    }
+
+    /// Partitions that are missing; made, unless `is_dry`.
+    pub(super) async fn pending_partitions(&self, is_dry: bool) -> Result<Option<SchemaChange>, StorageError> {
+        let mut transaction = self.pool.begin().await.map_err(during(OPERATION))?;
+        // None has its table yet, maybe.
+        let tables =
+            self.query("SELECT to_regclass('zipkind.fragment') IS NOT NULL").fetch_one(&mut *transaction).await;
+        let has_tables: bool = tables.and_then(|row| row.try_get(0)).map_err(during(OPERATION))?;
+        let present = match has_tables {
+            true => self.days(&mut transaction).await.map_err(during(OPERATION))?,
+            false => Vec::new(),
+        };
+        transaction.rollback().await.map_err(during(OPERATION))?;
+        let missing: Vec<i32> = self.wanted_days().filter(|day| !present.contains(day)).collect();
+        let (Some(first), Some(last)) = (missing.first(), missing.last()) else { return Ok(None) };
+        if !is_dry {
+            self.make_partitions().await?;
+        }
+        let name = format!("{} partitions, of the days {first} to {last} since 1970-01-01", missing.len());
+        Ok(Some(SchemaChange { name, sql: missing.iter().map(|day| statements(*day)).collect::<Vec<_>>().join("\n") }))
+    }
+
+    /// Today's, those that are kept, and some ahead.
+    fn wanted_days(&self) -> impl Iterator<Item = i32> + use<> {
+        let today = (self.clock.now_ms() / DAY_MS) as i32;
+        self.first_day().max(1)..=today + DAYS_AHEAD
     }
 
     /// Days that have a partition, oldest first.

@@ -123,4 +123,31 @@ impl Snapshot for PostgresSnapshot {
             Ok(TimeRow { max_ms: row.try_get(0)?, trace_low: row.try_get(1)? })
         })
     }
+
+    async fn traces_from(
+        &mut self,
+        from: i64,
+        window_ms: Option<(i64, i64)>,
+        rows: i64,
+    ) -> Result<Vec<i64>, StorageError> {
+        let operation = "scan";
+        let query = match window_ms {
+            None => self
+                .query("SELECT DISTINCT trace_low FROM zipkind.fragment WHERE trace_low >= $1 ORDER BY trace_low LIMIT $2")
+                .bind(from)
+                .bind(rows),
+            Some((start_ms, end_ms)) => self
+                .query(
+                    "SELECT DISTINCT trace_low FROM zipkind.fragment WHERE trace_low >= $1 AND max_ms >= $3 AND min_ms <= $4 \
+                     AND day BETWEEN $5 AND $6 ORDER BY trace_low LIMIT $2",
+                )
+                .bind(from)
+                .bind(rows)
+                .bind(start_ms)
+                .bind(end_ms)
+                .bind(day(start_ms.max(0)))
+                .bind(day(end_ms.max(0))),
+        };
+        read(operation, &self.all(operation, query).await?, |row| row.try_get(0))
+    }
 }

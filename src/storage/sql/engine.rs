@@ -102,4 +102,12 @@ pub(in crate::storage) trait Snapshot: Send {
 
     /// Newest time of each of these traces among fragments that reach into `start_ms..=end_ms`; may repeat a trace.
     async fn times(&mut self, lows: &[i64], start_ms: i64, end_ms: i64) -> Result<Vec<TimeRow>, StorageError>;
+
+    /// Traces from `from` on, ascending, each once, at most `rows`; with a window only those with fragments that reach into it.
+    async fn traces_from(
+        &mut self,
+        from: i64,
+        window_ms: Option<(i64, i64)>,
+        rows: i64,
+    ) -> Result<Vec<i64>, StorageError>;
 }

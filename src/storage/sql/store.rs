@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use super::engine::{Engine, WriteFailure};
 use super::names::{Kind, NameCache};
 use super::rows::{Rows, RowsBuilder};
+use super::scan;
 use super::search::Search;
 use super::trace::{LOAD_TRACES_MAX, Reader};
 use super::window;
@@ -17,8 +18,8 @@ use crate::model::{
     DependencyLink, DependencyLinker, QueryRequest, SpanBatch, TraceId, cmp_utf16, search as model_search,
 };
 use crate::storage::{
-    Batch, Capabilities, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
-    StorageOptions, Stored,
+    Batch, Capabilities, ErrorKind, QueryBudget, ScanPage, ScanRequest, SourcePosition, SpanConsumer, SpanStore,
+    StorageBackend, StorageError, StorageOptions, Stored,
 };
 use crate::telemetry::Clock;
 
@@ -234,6 +235,11 @@ impl<E: Engine> SpanStore for SqlStore<E> {
         }
         Ok(table.into_answer())
     }
+
+    async fn scan(&self, request: &ScanRequest) -> Result<ScanPage, StorageError> {
+        let mut reader = self.reader(&QueryBudget::unlimited()).await?;
+        scan::page(&mut reader, request).await
+    }
 }
 
 #[async_trait]
@@ -253,6 +259,7 @@ impl<E: Engine> StorageBackend for SqlStore<E> {
             source_positions: true,
             exact_duplicates: true,
             red: true,
+            scans: true,
             concurrent_writes: self.engine.concurrent_writes(),
             concurrent_writes_max: self.engine.concurrent_writes_max(),
             ..Capabilities::default()

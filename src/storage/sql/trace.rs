@@ -80,6 +80,15 @@ impl Reader {
         self.snapshot.with_service(lows, bit).await
     }
 
+    pub(super) async fn traces_from(
+        &mut self,
+        from: i64,
+        window_ms: Option<(i64, i64)>,
+        rows: i64,
+    ) -> Result<Vec<i64>, StorageError> {
+        self.snapshot.traces_from(from, window_ms, rows).await
+    }
+
     pub(super) async fn times(
         &mut self,
         lows: &[i64],

@@ -11,20 +11,22 @@ use prometheus::IntCounter;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection, Row, SqlitePool};
 use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
 
 use super::block::{BlockNames, FrameError, unpack};
 use super::cache::Cache;
 use super::error::{corrupt, during, storage_error, unavailable};
-use super::live::BlockRef;
+use super::live::{BlockRef, Live};
 use super::load::{self, LoadedBlocks};
-use super::read::{Damage, Reader, unless_damaged};
+use super::read::{Damage, Reader};
 use super::repair::rebuild;
 use super::row;
+use super::scan;
 use super::seal::on_blocking_thread;
 use super::sums::LinkCache;
 use super::writer::kind;
 use crate::model::SpanBatch;
-use crate::storage::{StorageError, StorageOptions};
+use crate::storage::{ScanPage, ScanRequest, StorageError, StorageOptions};
 
 const OPERATION: &str = "inspect";
 const CACHE_BYTES: usize = 16 << 20;
@@ -39,6 +41,8 @@ pub struct SqliteInspector {
     pool: SqlitePool,
     reader: Reader,
     loaded: Arc<LoadedBlocks>,
+    /// With the rows that are in no block, read when they are asked for.
+    live: OnceCell<Arc<Live>>,
 }
 
 impl SqliteInspector {
@@ -89,7 +93,7 @@ impl SqliteInspector {
         let for_blocks = reader.clone();
         let load = move || load::blocks(rows, &for_blocks, &StorageOptions::default(), &LinkCache::default());
         let loaded = on_blocking_thread(load).await?;
-        Ok(Self { pool, reader, loaded: Arc::new(loaded) })
+        Ok(Self { pool, reader, loaded: Arc::new(loaded), live: OnceCell::new() })
     }
 
     /// Blocks, spans, bytes.
@@ -141,39 +145,47 @@ impl SqliteInspector {
             Ok(problems)
         });
         problems.extend(of_blocks.await?);
-        self.recent(|_| {}, &mut problems).await?;
+        self.check_recent(&mut problems).await?;
         problems.extend(self.reader.damage.places());
         problems.sort();
         problems.dedup();
         Ok(problems)
     }
 
-    /// Gives all spans: each trace of each block, then each row that is in no block yet. Spans that came twice may be given twice.
-    ///
-    /// # Errors
-    /// When the file cannot be read; damaged places are left out and counted in the figures.
-    pub async fn export(&self, mut emit: impl FnMut(&SpanBatch)) -> Result<(), StorageError> {
-        for known in &self.loaded.blocks {
-            for chunk in 0..known.block.chunks {
-                let (reader, known) = (self.reader.clone(), known.clone());
-                let traces = on_blocking_thread(move || unless_damaged(traces_of(&reader, &known, chunk))).await?;
-                traces.iter().for_each(|(_, spans)| emit(spans));
-            }
-        }
-        self.recent(|spans| emit(spans), &mut Vec::new()).await
-    }
-
-    async fn recent(&self, mut emit: impl FnMut(&SpanBatch), problems: &mut Vec<String>) -> Result<(), StorageError> {
+    async fn check_recent(&self, problems: &mut Vec<String>) -> Result<(), StorageError> {
         let mut rows = sqlx::query("SELECT id, spans FROM recent ORDER BY id").fetch(&self.pool);
         while let Some(found) = rows.try_next().await.map_err(during(OPERATION))? {
             let id: i64 = found.try_get(0).map_err(during(OPERATION))?;
             let mut spans = SpanBatch::new();
-            match row::decode(found.try_get(1).map_err(during(OPERATION))?, &mut spans) {
-                Ok(_) => emit(&spans),
-                Err(error) => problems.push(format!("recent {id} {error}")),
+            if let Err(error) = row::decode(found.try_get(1).map_err(during(OPERATION))?, &mut spans) {
+                problems.push(format!("recent {id} {error}"));
             }
         }
         Ok(())
+    }
+
+    /// As [`SpanStore::scan`](crate::storage::SpanStore::scan), of the file as it was when it was opened.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn scan(&self, request: &ScanRequest) -> Result<ScanPage, StorageError> {
+        let live = self.live.get_or_try_init(|| self.live()).await?;
+        // Blocks and rows that could not be loaded at all are told of once.
+        let left_out = if request.after.is_none() { self.reader.damage.count() } else { 0 };
+        let (live, reader, request) = (Arc::clone(live), self.reader.clone(), *request);
+        let mut page = on_blocking_thread(move || scan::page(&live, &reader, &live.view(), &request)).await?;
+        page.damaged += left_out;
+        Ok(page)
+    }
+
+    async fn live(&self) -> Result<Arc<Live>, StorageError> {
+        // Bounded: what is not sealed fits into a server's memory. The one connection must be free for blocks.
+        let rows: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as("SELECT id, arrived_ms, spans FROM recent ORDER BY id")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(during(OPERATION))?;
+        let (reader, loaded) = (self.reader.clone(), Arc::clone(&self.loaded));
+        on_blocking_thread(move || scan::live(&reader, &loaded, rows).map(Arc::new)).await
     }
 
     /// Writes a copy of the file as it is now to a new file.
@@ -187,20 +199,6 @@ impl SqliteInspector {
         sqlx::query("VACUUM INTO ?1").bind(target).execute(&mut connection).await.map_err(during("backup"))?;
         connection.close().await.map_err(during("backup"))
     }
-}
-
-/// The traces of a chunk that no later block has taken.
-fn traces_of(reader: &Reader, known: &BlockRef, chunk: u32) -> Result<Vec<(u64, SpanBatch)>, StorageError> {
-    let records = reader.records(known.block.id, chunk)?;
-    let traces = reader.traces(known.block.id)?;
-    let of_chunk = traces.entries.iter().filter(|entry| entry.chunk == chunk && !known.dead.contains(&entry.low));
-    Ok(of_chunk
-        .map(|entry| {
-            let mut spans = SpanBatch::new();
-            records.copy(entry.place, &mut spans);
-            (entry.low, spans)
-        })
-        .collect())
 }
 
 /// Derives the views of a block from its chunks and compares.

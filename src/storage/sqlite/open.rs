@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -10,7 +11,7 @@ use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
 
 use super::config::{SqliteConfig, Synchronous};
 use super::error::{NAME, corrupt, is_busy, is_not_a_database, storage_error, unavailable};
-use crate::storage::{ErrorKind, StorageError};
+use crate::storage::{ErrorKind, SchemaChange, StorageBackend, StorageError, StorageOptions};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 /// 'zipk', as the first migration sets it.
@@ -24,6 +25,40 @@ const STATEMENTS_MAX: usize = 128;
 /// The schema that this binary reads and writes.
 pub(super) fn schema_version() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+/// The changes that would bring the file to this version; made, unless `is_dry`.
+///
+/// # Errors
+/// When the file is not ours, or newer, or open in another process.
+pub async fn migrate(config: &SqliteConfig, is_dry: bool) -> Result<Vec<SchemaChange>, StorageError> {
+    let path = config.path.as_path();
+    let version = file_version(path).await?;
+    let pending = MIGRATIONS.iter().filter(|migration| migration.version > version).map(|migration| SchemaChange {
+        name: format!("version {}: {}", migration.version, migration.description),
+        sql: migration.sql.as_str().to_owned(),
+    });
+    let pending: Vec<SchemaChange> = pending.collect();
+    if !is_dry {
+        let clock = Arc::new(crate::telemetry::SystemClock);
+        // Opening moves what lies in an older layout, too.
+        super::SqliteStorage::open(config.clone(), StorageOptions::default(), clock).await?.close().await;
+    }
+    Ok(pending)
+}
+
+/// 0 without a file.
+async fn file_version(path: &Path) -> Result<i64, StorageError> {
+    check_owner(path).await?;
+    if !path.exists() {
+        return Ok(0);
+    }
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(false).disable_statement_logging();
+    let mut connection = options.connect().await.map_err(|error| explain(path, error))?;
+    let version: i64 =
+        sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.map_err(|e| explain(path, e))?;
+    sqlx::Connection::close(connection).await.map_err(|error| explain(path, error))?;
+    Ok(version)
 }
 
 /// What an open file consists of.

@@ -7,6 +7,7 @@ mod opening;
 mod pins;
 mod recovery;
 mod retention;
+mod scan;
 mod steps;
 mod support;
 mod upgrade;

@@ -11,8 +11,8 @@ use tokio::sync::Mutex;
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, Span, SpanBatch, TraceId};
 use crate::storage::{
-    Batch, Capabilities, ErrorKind, MemoryStorage, PinnedTrace, QueryBudget, SourcePosition, SpanConsumer, SpanStore,
-    StorageBackend, StorageError, Stored,
+    Batch, Capabilities, ErrorKind, MemoryStorage, PinnedTrace, QueryBudget, ScanPage, ScanRequest, SourcePosition,
+    SpanConsumer, SpanStore, StorageBackend, StorageError, Stored,
 };
 
 macro_rules! faults {
@@ -30,7 +30,7 @@ faults! {
     DropsSpans DropsSecondBatch DoublesSpans DoublesLinks ReordersTraces ReordersSpans ReordersLinks IgnoresLimit
     IgnoresLookback IgnoresEnd IgnoresService IgnoresRemoteService IgnoresSpanName IgnoresLastTerm IgnoresMinDuration
     IgnoresMaxDuration IgnoresLinkWindow DoublesRed IgnoresRedWindow CutsAtNul WritesInHalves AcceptsStalePosition ForgetsPosition
-    KeepsSpansOfStaleBatch IgnoresBudget LeavesNamesUnsorted AnswersBeforeItWrites
+    KeepsSpansOfStaleBatch IgnoresBudget LeavesNamesUnsorted AnswersBeforeItWrites SkipsInScan
 }
 
 type Source = (String, String, i32);
@@ -232,6 +232,14 @@ impl SpanStore for Broken {
             red.series.iter_mut().flat_map(|series| &mut series.steps).for_each(|(_, red)| red.calls += again);
         }
         Ok(red)
+    }
+
+    async fn scan(&self, request: &ScanRequest) -> Result<ScanPage, StorageError> {
+        let mut page = self.inner.scan(request).await?;
+        if self.has(Fault::SkipsInScan) && request.after.is_some() {
+            page.traces.pop();
+        }
+        Ok(page)
     }
 }
 

@@ -120,4 +120,24 @@ impl Snapshot for NativeSnapshot {
     async fn times(&mut self, lows: &[i64], start_ms: i64, end_ms: i64) -> Result<Vec<TimeRow>, StorageError> {
         self.for_traces("search", TIMES, lows, &[start_ms, end_ms], time_row).await
     }
+
+    async fn traces_from(
+        &mut self,
+        from: i64,
+        window_ms: Option<(i64, i64)>,
+        rows: i64,
+    ) -> Result<Vec<i64>, StorageError> {
+        let (start_ms, end_ms) = window_ms.unwrap_or((i64::MIN, i64::MAX));
+        let text = if window_ms.is_some() {
+            "SELECT DISTINCT trace_low FROM zipkind_fragment FORCE INDEX (fragment_trace) \
+             WHERE trace_low >= ? AND max_ms >= ? AND min_ms <= ? ORDER BY trace_low LIMIT ?"
+        } else {
+            "SELECT DISTINCT trace_low FROM zipkind_fragment FORCE INDEX (fragment_trace) \
+             WHERE trace_low >= ? ORDER BY trace_low LIMIT ?"
+        };
+        let query = sqlx::query(text).bind(from);
+        let query = if window_ms.is_some() { query.bind(start_ms).bind(end_ms) } else { query };
+        let rows = query.bind(rows).fetch_all(&mut *self.transaction).await.map_err(during("scan"))?;
+        rows.iter().map(|row| row.try_get(0).map_err(during("scan"))).collect()
+    }
 }

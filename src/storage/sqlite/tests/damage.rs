@@ -11,7 +11,9 @@ use super::support::{HandClock, NOW_MS, Random, batch, config, sealing_often};
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
 use crate::storage::sqlite::SqliteInspector;
-use crate::storage::{ErrorKind, QueryBudget, SpanConsumer, SpanStore, SqliteStorage, StorageBackend, StorageOptions};
+use crate::storage::{
+    ErrorKind, QueryBudget, ScanRequest, SpanConsumer, SpanStore, SqliteStorage, StorageBackend, StorageOptions,
+};
 
 const TRACES: u64 = 40;
 const PAGE: usize = 4_096;
@@ -187,9 +189,9 @@ async fn a_check_finds_what_was_changed_and_nothing_in_a_whole_file() {
     assert_eq!(inspector.check().await.unwrap(), [""; 0]);
     let figures = inspector.figures().await.unwrap();
     assert!(figures["blocks"] > 1 && figures["block_spans"] > 0 && figures["damaged"] == 0, "{figures:?}");
-    let mut exported = 0;
-    inspector.export(|spans| exported += spans.len()).await.unwrap();
-    assert!(exported >= whole.values().map(SpanBatch::len).sum());
+    let all = ScanRequest { after: None, window_ms: None, spans_max: usize::MAX };
+    let scanned = inspector.scan(&all).await.unwrap();
+    assert_eq!((scanned.spans(), scanned.damaged), (whole.values().map(SpanBatch::len).sum(), 0));
     let copy = directory.path().join("copy.db");
     SqliteInspector::backup(&path, &copy).await.unwrap();
     assert!(SqliteInspector::backup(&path, &copy).await.is_err(), "a file that exists is not replaced");

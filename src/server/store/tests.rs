@@ -1,0 +1,199 @@
+//! Copies into a store that fails.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+
+use super::copy::Copy;
+use super::open::{Source, target};
+use crate::config::{Config, CopyArguments, StorageConfig, StoreAddress, WindowArguments};
+use crate::model::red::{RedAnswer, RedRequest};
+use crate::model::{DependencyLink, QueryRequest, SpanBatch, SpanBuilder, SpanId, TraceId};
+use crate::storage::{
+    Batch, Capabilities, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
+    Stored,
+};
+
+const TRACES: u64 = 1_000;
+const SPANS_EACH: u64 = 20;
+
+/// A store that takes so many batches with a position and is gone then; and may lose spans.
+struct Failing {
+    inner: Arc<dyn StorageBackend>,
+    takes: AtomicI64,
+    loses: bool,
+}
+
+#[async_trait]
+impl SpanConsumer for Failing {
+    async fn write(&self, batches: &[Batch]) -> Vec<Result<Stored, StorageError>> {
+        if self.takes.fetch_sub(1, Ordering::Relaxed) <= 0 {
+            let gone = || Err(StorageError::new(ErrorKind::Unavailable, "failing", "write", "gone"));
+            return batches.iter().map(|_| gone()).collect();
+        }
+        if self.loses {
+            let cut = |batch: &Batch| Batch {
+                spans: batch.spans.slice(1, batch.spans.len()),
+                position: batch.position.clone(),
+            };
+            return self.inner.write(&batches.iter().map(cut).collect::<Vec<_>>()).await;
+        }
+        self.inner.write(batches).await
+    }
+
+    async fn source_position(
+        &self,
+        group: &str,
+        topic: &str,
+        partition: i32,
+    ) -> Result<Option<SourcePosition>, StorageError> {
+        self.inner.source_position(group, topic, partition).await
+    }
+}
+
+#[async_trait]
+impl SpanStore for Failing {
+    async fn search(&self, request: &QueryRequest, budget: &QueryBudget) -> Result<Vec<SpanBatch>, StorageError> {
+        self.inner.search(request, budget).await
+    }
+
+    async fn traces(&self, ids: &[TraceId], budget: &QueryBudget) -> Result<Vec<SpanBatch>, StorageError> {
+        self.inner.traces(ids, budget).await
+    }
+
+    async fn service_names(&self) -> Result<Vec<String>, StorageError> {
+        self.inner.service_names().await
+    }
+
+    async fn span_names(&self, service_name: &str) -> Result<Vec<String>, StorageError> {
+        self.inner.span_names(service_name).await
+    }
+
+    async fn remote_service_names(&self, service_name: &str) -> Result<Vec<String>, StorageError> {
+        self.inner.remote_service_names(service_name).await
+    }
+
+    async fn autocomplete_values(&self, key: &str) -> Result<Vec<String>, StorageError> {
+        self.inner.autocomplete_values(key).await
+    }
+
+    async fn dependencies(
+        &self,
+        end_ts_ms: i64,
+        lookback_ms: i64,
+        budget: &QueryBudget,
+    ) -> Result<Vec<DependencyLink>, StorageError> {
+        self.inner.dependencies(end_ts_ms, lookback_ms, budget).await
+    }
+
+    async fn red(&self, request: &RedRequest, budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
+        self.inner.red(request, budget).await
+    }
+}
+
+#[async_trait]
+impl StorageBackend for Failing {
+    fn name(&self) -> &'static str {
+        "failing"
+    }
+
+    fn health_name(&self) -> String {
+        "Failing{}".to_owned()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn check(&self) -> Result<(), StorageError> {
+        self.inner.check().await
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
+
+/// A file with some traces and one for their copy.
+struct Stores {
+    from: StorageConfig,
+    to: StorageConfig,
+    _directory: tempfile::TempDir,
+}
+
+async fn stores() -> Stores {
+    let directory = tempfile::tempdir().unwrap();
+    let base =
+        Config::load(&[], &std::collections::HashMap::<String, String>::new(), directory.path()).unwrap().storage;
+    let named = |name: &str| {
+        let address: StoreAddress = format!("sqlite:{}", directory.path().join(name).display()).parse().unwrap();
+        address.applied_to(&base)
+    };
+    let (from, to) = (named("from.db"), named("to.db"));
+    let store = target(&from).await.unwrap();
+    let mut spans = SpanBatch::new();
+    let mut builder = SpanBuilder::new();
+    for trace in 1..=TRACES {
+        for id in 1..=SPANS_EACH {
+            builder.clear();
+            builder.set_trace_id(TraceId::from_halves(0, trace.wrapping_mul(0x9e37_79b9_7f4a_7c15)).unwrap());
+            builder.set_id(SpanId::new(id));
+            builder.set_timestamp_us(1_700_000_000_000_000);
+            builder.finish(&mut spans).unwrap();
+        }
+    }
+    store.write(&[Batch { spans, position: None }]).await.remove(0).unwrap();
+    store.close().await;
+    Stores { from, to, _directory: directory }
+}
+
+impl Stores {
+    /// What the command prints, or why it failed.
+    async fn copy(&self, takes: i64, loses: bool, restart: bool) -> Result<(bool, String), String> {
+        let arguments =
+            CopyArguments { from: None, to: None, window: WindowArguments::default(), restart, no_check: false };
+        let source = Source::open(&self.from).await.unwrap();
+        let inner = target(&self.to).await.unwrap();
+        let failing = Arc::new(Failing { inner: Arc::clone(&inner), takes: AtomicI64::new(takes), loses });
+        let copy = Copy::begin(&self.from, &self.to, &arguments, failing).await.unwrap();
+        let mut output = Vec::new();
+        let copied = copy.run(source, &mut output).await;
+        inner.close().await;
+        let said = String::from_utf8(output).unwrap();
+        copied.map(|is_well| (is_well, said)).map_err(|error| format!("{error:#}"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_goes_on_where_it_was_and_begins_anew_when_it_was_finished() {
+    let stores = stores().await;
+    let all = TRACES * SPANS_EACH;
+    for _ in 0..2 {
+        let error = stores.copy(1, false, false).await.unwrap_err();
+        assert!(error.contains("the same command goes on from here") && error.contains("gone"), "{error}");
+    }
+    let (is_well, said) = stores.copy(i64::MAX, false, false).await.unwrap();
+    assert!(is_well, "{said}");
+    let before = format!("before this run 10000 spans were copied, {all} in all");
+    assert!(said.contains("10000 spans (") && said.contains(&before), "{said}");
+    assert!(said.contains("read back 10000 spans, 0 missing"), "{said}");
+    let (is_well, said) = stores.copy(i64::MAX, false, false).await.unwrap();
+    assert!(is_well && said.contains(&format!("{all} spans (")) && !said.contains("before"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_is_told_to_begins_anew() {
+    let stores = stores().await;
+    stores.copy(2, false, false).await.unwrap_err();
+    let (is_well, said) = stores.copy(i64::MAX, false, true).await.unwrap();
+    assert!(is_well && said.contains(&format!("{} spans (", TRACES * SPANS_EACH)), "{said}");
+    assert!(!said.contains("before"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn spans_that_a_store_loses_are_missed() {
+    let stores = stores().await;
+    let (is_well, said) = stores.copy(i64::MAX, true, false).await.unwrap();
+    assert!(!is_well && said.contains("4 missing"), "{said}");
+}

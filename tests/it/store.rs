@@ -1,0 +1,8 @@
+//! `zipkind store ...` as a process, between real stores.
+
+mod copy;
+mod files;
+mod interrupted;
+mod places;
+mod schema;
+mod spans;
