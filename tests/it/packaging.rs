@@ -1,9 +1,10 @@
 //! What the image, the compose files and the units set is what the server reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use zipkind::config::Config;
 use zipkind::config::variables::{self, Effect, Preset, Variable};
 
 #[derive(Debug, Deserialize)]
@@ -71,6 +72,17 @@ fn every_variable_that_a_compose_file_sets_has_an_effect() {
         for variable in server.environment.keys() {
             assert_has_effect(&name, variable);
         }
+    }
+}
+
+#[test]
+fn what_a_compose_file_sets_is_a_configuration_that_the_server_takes_without_a_note() {
+    for (name, compose) in compose_files() {
+        let environment: HashMap<String, String> =
+            compose.services["zipkind"].environment.clone().into_iter().collect();
+        let folder = tempfile::tempdir().unwrap();
+        let examined = Config::examine(&[], &environment, folder.path());
+        assert!(examined.outcome.is_ok() && examined.notes.is_empty(), "{name}:\n{examined}");
     }
 }
 
