@@ -1,4 +1,3 @@
-import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { usePreferences } from '../settings/preferences';
 import { formatLocale } from '.';
@@ -163,9 +162,18 @@ function formatBytes(digits: Intl.NumberFormat, count: number): string {
   return `${unit === 0 ? String(value) : digits.format(value)} ${units[unit]}`;
 }
 
+/** Making the formats of the platform costs more than all their use: they are shared by what is on the page. */
+const made = new Map<string, Format>();
+
 /** The formats of the chosen language and time zone. */
 export function useFormat(): Format {
   const { i18n } = useTranslation();
   const { utc } = usePreferences();
-  return useMemo(() => makeFormat(formatLocale(i18n.language), utc), [i18n.language, utc]);
+  const locale = formatLocale(i18n.language);
+  const key = `${locale} ${utc}`;
+  const known = made.get(key);
+  if (known) return known;
+  const format = makeFormat(locale, utc);
+  made.set(key, format);
+  return format;
 }
