@@ -13,7 +13,7 @@ import {
   type Layout,
   type Times,
 } from '../model/layout';
-import { laneAt, percentOf } from './axis';
+import { percentOf } from './axis';
 import { looksOf } from './look';
 import { Marked } from './Marked';
 import styles from './Timeline.module.css';
@@ -34,6 +34,7 @@ export interface RowProps {
   readonly closed: boolean;
   /** Deeper levels are not indented further: a number says the depth. */
   readonly levelsMax: number;
+  readonly indentPx: number;
   readonly selected: boolean;
   readonly tabbable: boolean;
   readonly dimmed: boolean;
@@ -55,7 +56,7 @@ export const Row = memo(function Row(props: RowProps) {
       role="row"
       id={props.id}
       className={`${styles.row} ${look.className}${state}`}
-      style={{ top: props.top, '--level': Math.min(depth, props.levelsMax) } as CSSProperties}
+      style={{ top: props.top }}
       data-row={row}
       tabIndex={props.tabbable ? 0 : -1}
       aria-rowindex={props.place + 1}
@@ -66,12 +67,12 @@ export const Row = memo(function Row(props: RowProps) {
       aria-selected={selected}
       aria-label={spoken(props)}
     >
-      <div role="gridcell" className={styles.name}>
-        {below > 0 ? (
-          <span className={closed ? styles.twisty : `${styles.twisty} ${styles.open}`} data-twisty="" />
-        ) : (
-          <span className={styles.leaf} />
-        )}
+      <div
+        role="gridcell"
+        className={styles.name}
+        style={indentation(Math.min(depth, props.levelsMax) * props.indentPx, below === 0)}
+      >
+        {below > 0 && <span className={closed ? styles.twisty : `${styles.twisty} ${styles.open}`} data-twisty="" />}
         {depth > props.levelsMax && <span className={styles.depth}>{depth}</span>}
         <span className={styles.code} aria-hidden="true">
           {look.code}
@@ -88,6 +89,12 @@ export const Row = memo(function Row(props: RowProps) {
     </div>
   );
 });
+
+/** Set on the cell itself: a custom property of the row would make every part of it a style of its own. */
+function indentation(px: number, leaf: boolean): CSSProperties {
+  // A leaf keeps the place of the twisty free.
+  return { paddingLeft: `calc(${leaf ? 1.75 : 0.375}rem + ${px}px)`, backgroundSize: `${px}px 100%` };
+}
 
 const UNLINKED = FLAG_ORPHAN | FLAG_CYCLE | FLAG_EXTRA_ROOT;
 const BADGE_FLAGS = FLAG_ERROR | FLAG_WARNING | UNLINKED;
@@ -118,10 +125,8 @@ function Names({ layout, row, words, t }: RowProps) {
   const parent = layout.parent[row]!;
   const sameService = parent >= 0 && layout.service[parent] === layout.service[row];
   return (
-    <span className={styles.names}>
-      <span className={sameService ? styles.sameService : styles.service}>
-        {service === '' ? <em>{t('noService')}</em> : <Marked text={service} words={words} />}
-      </span>
+    <span className={sameService ? `${styles.names} ${styles.sameService}` : styles.names}>
+      {service === '' ? <em>{t('noService')}</em> : <Marked text={service} words={words} />}
       {operation !== '' && (
         <span className={styles.operation}>
           <Marked text={operation} words={words} />
@@ -148,8 +153,9 @@ function Bar({ layout, times, zoom, row, criticalPath, format }: RowProps) {
     <>
       <span
         className={`${styles.bar} hatch${Number.isNaN(inner) ? '' : ` ${styles.outer}`}${kind}`}
-        style={span(left, right)}
+        style={placed(left, right)}
       />
+      {text !== '' && <span className={styles.label}>{text}</span>}
       {!Number.isNaN(inner) && (
         <span
           className={`${styles.inner} hatch`}
@@ -161,20 +167,26 @@ function Bar({ layout, times, zoom, row, criticalPath, format }: RowProps) {
       )}
       {criticalPath && <CriticalSegments layout={layout} times={times} zoom={zoom} row={row} />}
       <Ticks layout={layout} times={times} zoom={zoom} row={row} />
-      {text !== '' && (
-        <span className={styles.label} style={{ left: laneAt(Math.min(100, Math.max(0, right))) }}>
-          {text}
-        </span>
-      )}
     </>
   );
 }
 
 /** Cut to what is shown, so that no element is millions of pixels wide. */
-function span(left: number, right: number): CSSProperties {
+function cut(left: number, right: number): { from: string; width: string } {
   const from = Math.max(-1, left);
-  const to = Math.min(100, right);
-  return { left: laneAt(from), width: laneAt(Math.max(0, to - from)) };
+  return { from: `${from}%`, width: `${Math.max(0, Math.min(100, right) - from)}%` };
+}
+
+/** A bar stands in the flow of its lane, with its label after it: each element with a position of its own is a layer. */
+function placed(left: number, right: number): CSSProperties {
+  const { from, width } = cut(left, right);
+  return { marginLeft: from, width };
+}
+
+/** What lies on a bar. */
+function span(left: number, right: number): CSSProperties {
+  const { from, width } = cut(left, right);
+  return { left: from, width };
 }
 
 function CriticalSegments(props: { layout: Layout; times: Times; zoom: Zoom; row: number }) {
@@ -202,7 +214,7 @@ function Ticks(props: { layout: Layout; times: Times; zoom: Zoom; row: number })
     const left = percentOf(times.ticks[i]!, zoom.from, zoom.to);
     if (left < 0 || left > 100 || left - last < 0.3) continue;
     last = left;
-    ticks.push(<span key={i} className={styles.tick} style={{ left: laneAt(left) }} />);
+    ticks.push(<span key={i} className={styles.tick} style={{ left: `${left}%` }} />);
   }
   return ticks;
 }

@@ -12,7 +12,7 @@ import {
 import { useTranslation } from 'react-i18next';
 import { preferences, setPreferences, usePreferences } from '../settings/preferences';
 import { Splitter } from '../widgets/Splitter';
-import { axisTicks, laneAt, percentOf, type Tick } from './axis';
+import { axisTicks, percentOf, type Tick } from './axis';
 import { Ruler } from './Ruler';
 import styles from './Timeline.module.css';
 import { TreeGrid } from './TreeGrid';
@@ -71,6 +71,7 @@ export function Timeline(props: { readonly view: TraceView; readonly onDetail: (
           scroller={scroller}
           rowHeight={rowHeight}
           levelsMax={indent.levels}
+          indentPx={indent.px}
           onDetail={props.onDetail}
         />
         <div className={styles.splitter}>
@@ -105,7 +106,7 @@ function GridLines({ view, ticks }: { view: TraceView; ticks: readonly Tick[] })
   return (
     <div className={styles.gridLines} aria-hidden="true">
       {ticks.map(({ us }) => (
-        <span key={us} style={{ left: laneAt(percentOf(us, view.zoom.from, view.zoom.to)) }} />
+        <span key={us} style={{ left: `${percentOf(us, view.zoom.from, view.zoom.to)}%` }} />
       ))}
     </div>
   );

@@ -26,6 +26,7 @@ export const TreeGrid = memo(function TreeGrid(props: {
   readonly rowHeight: number;
   /** Levels that are indented. */
   readonly levelsMax: number;
+  readonly indentPx: number;
   readonly onDetail: () => void;
 }) {
   const { view, scroller, rowHeight } = props;
@@ -114,6 +115,7 @@ export const TreeGrid = memo(function TreeGrid(props: {
                 top={window.topOf(place)}
                 closed={closed[row] === 1}
                 levelsMax={props.levelsMax}
+                indentPx={props.indentPx}
                 selected={row === selected}
                 tabbable={place === tabPlace}
                 dimmed={anyFound && !matches}

@@ -60,8 +60,3 @@ function digits(step: number, locale: string): Intl.NumberFormat {
 export function percentOf(us: number, from: number, to: number): number {
   return ((us - from) / (to - from)) * 100;
 }
-
-/** A place on the lane: the time axis leaves room at its end for the label of the last bar. */
-export function laneAt(percent: number): string {
-  return `calc(var(--track) * ${percent / 100})`;
-}

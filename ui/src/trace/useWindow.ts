@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
 
 /** Browsers stop at about 16-33 million px; beyond this height the scroll bar is scaled. */
 export const HEIGHT_MAX_PX = 15_000_000;
@@ -42,10 +43,12 @@ export function useWindow(count: number, rowHeight: number, scroller: React.RefO
     if (!element) return;
     const observer = new ResizeObserver(measure);
     observer.observe(element);
-    element.addEventListener('scroll', measure, { passive: true });
+    // At once: the browser tells of scrolling right before it draws, so that rows are drawn with it and not a frame later.
+    const onScroll = () => flushSync(measure);
+    element.addEventListener('scroll', onScroll, { passive: true });
     return () => {
       observer.disconnect();
-      element.removeEventListener('scroll', measure);
+      element.removeEventListener('scroll', onScroll);
     };
   }, [measure, scroller]);
 
