@@ -27,6 +27,8 @@ const heightPx = 230;
 const dragMinPx = 5;
 const reachPx = 14;
 const cellPx = 9;
+/** Room for a label with milliseconds. */
+const tickSpacePx = 96;
 
 interface ScatterProps {
   readonly traces: readonly TraceSummary[];
@@ -185,6 +187,7 @@ function makePlot(
           ...axis,
           font,
           size: 30,
+          space: tickSpacePx,
           values: (_, splits) => splits.map((ms) => view.current.format.clock(ms, data.xRange[1] - data.xRange[0])),
         },
         {
