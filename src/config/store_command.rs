@@ -8,11 +8,15 @@ use clap::{Args, Subcommand};
 
 use super::store_address::StoreAddress;
 
+/// How stores are named; printed under the help of each command that takes an address.
+pub(super) const ADDRESSES: &str = "\
+Addresses:
+  sqlite:PATH                              a file that ends in .db, or the folder of zipkind.db
+  postgres://USER:PASSWORD@HOST/DATABASE
+  mysql://USER:PASSWORD@HOST/DATABASE      with ?layout=zipkin or ?layout=native; without it the tables decide
+Without an address the configured store is meant (STORAGE_TYPE and what belongs to it), so that no password is typed.";
+
 /// What can be done with stores from the command line.
-///
-/// A store is the one that is configured (STORAGE_TYPE and so on), or named by its address:
-/// sqlite:PATH, postgres://user:password@host:port/database, mysql://user:password@host:port/database?layout=zipkin
-/// (or layout=native; without it the tables decide).
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum StoreCommand {
     /// Print figures of the SQLite database: blocks, spans, bytes. Also while a server has it open.
@@ -25,15 +29,19 @@ pub enum StoreCommand {
         file: PathBuf,
     },
     /// Print all spans as JSON lines: a list of spans a line, a trace or a part of one, as POST /api/v2/spans takes them.
+    #[command(after_help = ADDRESSES)]
     Export(ExportArguments),
     /// Store spans from JSON lines: in each line a span, or a list of spans, of Zipkin's v2; gzip is noticed. A bad line is
     /// named and left out. Spans that are there already are not doubled. Status 1 when something was left out.
+    #[command(after_help = ADDRESSES)]
     Import(ImportArguments),
     /// Copy spans from one store into another. When it is interrupted, the same command goes on where it was; done
     /// again, it changes nothing. Every span is read back. Status 1 when one is missing.
+    #[command(after_help = ADDRESSES)]
     Copy(CopyArguments),
     /// Make the tables, or bring them to this version, and say what was done. Needs the right to create them; without it the
     /// statement to run is named.
+    #[command(after_help = ADDRESSES)]
     Migrate(MigrateArguments),
 }
 
@@ -170,5 +178,14 @@ mod tests {
         assert_eq!(since.window_ms(5), Some((3, i64::MAX / 1_000)));
         let until = WindowArguments { since: None, until: Some(TimeBound::Ago(Duration::from_millis(2))) };
         assert_eq!(until.window_ms(5), Some((0, 3)));
+    }
+
+    #[test]
+    fn the_help_of_a_command_tells_how_stores_are_named() {
+        for command in ["export", "import", "copy", "migrate"] {
+            let arguments = ["zipkind", "store", command, "--help"].map(std::ffi::OsString::from);
+            let help = crate::config::CommandLine::parse(arguments).unwrap_err().to_string();
+            assert!(help.contains("sqlite:PATH") && help.contains("layout=zipkin"), "{help}");
+        }
     }
 }
