@@ -194,7 +194,7 @@ const SEARCHES: u64 = 25;
 
 impl Pair {
     /// Asks for everything; how many questions that were.
-    async fn compare_all(&self, random: &mut Random, traces: u64) -> u64 {
+    pub(super) async fn compare_all(&self, random: &mut Random, traces: u64) -> u64 {
         for _ in 0..SEARCHES {
             let mut request = random_request(random, traces);
             request.end_ts_ms += self.era.now_ms - NOW_MS;

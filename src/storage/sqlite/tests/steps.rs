@@ -14,8 +14,8 @@ use super::support::{HandClock, NOW_MS, Random, batch, config};
 use crate::model::{SpanBatch, SpanBuilder, SpanId, TraceId};
 use crate::storage::sqlite::seal::row_at;
 use crate::storage::{
-    MemoryConfig, MemoryStorage, QueryBudget, SpanConsumer, SpanStore, SqliteConfig, SqliteInspector, SqliteStorage,
-    StorageBackend, StorageOptions,
+    ErrorKind, MemoryConfig, MemoryStorage, QueryBudget, SpanConsumer, SpanStore, SqliteConfig, SqliteInspector,
+    SqliteStorage, StorageBackend, StorageOptions,
 };
 
 const TRACES: u64 = 60;
@@ -107,6 +107,35 @@ async fn a_crash_at_any_step_of_housekeeping_loses_and_doubles_nothing() {
     }
     assert_eq!(steps.into_iter().collect::<Vec<_>>(), ["blocks changed", "chunks stored", "some of a block removed"]);
     storage.close().await;
+}
+
+#[tokio::test]
+async fn sealing_into_a_full_file_changes_no_answer_and_is_done_later() {
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = SqliteStorage::open(by_hand(directory.path()), options(), HandClock::new()).await.unwrap();
+    let mut random = Random::new(12);
+    let mut writes = Vec::new();
+    for _ in 0..30 {
+        let spans = random_spans(&mut random, 40, TRACES);
+        sqlite.write(&[batch(spans.clone())]).await.remove(0).unwrap();
+        writes.push(spans);
+    }
+    let pair = Pair { sqlite, memory: memory_of(&writes).await, era: Era::FIRST, _directory: directory };
+    let store = &pair.sqlite.store;
+    let limit = async |pages: &'static str| {
+        let mut writer = store.writer.lock().await;
+        sqlx::raw_sql(pages).execute(writer.as_mut().unwrap().connection()).await.unwrap();
+    };
+    let sealed_to = store.live.rows().back().unwrap().id;
+    limit("PRAGMA max_page_count = 1").await;
+    assert_eq!(store.seal(sealed_to).await.unwrap_err().kind, ErrorKind::Full);
+    assert_eq!((store.live.rows().len(), store.live.blocks().len()), (30, 0));
+    let _ = pair.compare_all(&mut random, TRACES).await;
+    limit("PRAGMA max_page_count = 4294967294").await;
+    store.seal(sealed_to).await.unwrap();
+    assert_eq!((store.live.rows().len(), store.live.blocks().len()), (0, 1));
+    let _ = pair.compare_all(&mut random, TRACES).await;
+    pair.sqlite.close().await;
 }
 
 const DAY_MS: i64 = 86_400_000;
