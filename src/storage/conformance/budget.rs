@@ -51,7 +51,10 @@ pub(super) async fn a_cancelled_query_ends(suite: &Suite) {
 pub(super) async fn a_query_that_reads_too_much_ends(suite: &Suite) {
     let store = store(suite).await;
     let small = || QueryBudget::new(None, SPANS_PER_TRACE * 3);
-    assert_eq!(ends(&store, small).await, [Err(ErrorKind::Exhausted); 3]);
+    let [search, traces, links] = ends(&store, small).await;
+    assert_eq!([search, traces], [Err(ErrorKind::Exhausted); 2]);
+    // Calls that were added up before are not read again, and a store may do that whenever it likes.
+    assert!(matches!(links, Err(ErrorKind::Exhausted) | Ok(1)), "{links:?}");
     // A limit that is reached early costs only what was read.
     let two = crate::model::QueryRequest { limit: 2, ..any() };
     assert_eq!(store.search(&two, &small()).await.ok().map(|traces| traces.len()), Some(2));
