@@ -159,10 +159,17 @@ impl Live {
         self.rows.lock().clone()
     }
 
-    /// Spans and bytes in memory.
+    /// Spans in memory and their bytes, about, without what is sealed and kept for readers of earlier epochs: sealing again
+    /// would not make room of that, and would cut traces that are still coming in.
     pub(super) fn held(&self) -> (usize, usize) {
         let index = self.index.read();
-        (index.shown_spans(), index.bytes())
+        let (shown, all) = (index.shown_spans(), index.spans().max(1));
+        (shown, (index.bytes() as u128 * shown as u128 / all as u128) as usize)
+    }
+
+    /// Bytes of everything in memory, about.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.index.read().bytes()
     }
 
     pub(super) fn view(&self) -> View {

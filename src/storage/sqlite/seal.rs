@@ -65,7 +65,7 @@ impl Store {
 
     /// Whether writers have to wait for sealing.
     pub(super) fn is_full(&self) -> bool {
-        let (spans, bytes) = self.live.held();
+        let (spans, bytes) = (self.live.held().0, self.live.memory_bytes());
         spans >= FULL * self.config.recent_spans_max || bytes >= FULL * self.config.recent_bytes_max
     }
 

@@ -196,3 +196,24 @@ async fn after_a_checkpoint_the_log_starts_anew() {
     assert!(!storage.store.checkpoints.try_begin(), "not due");
     assert_eq!(count(&storage, 40).await, 1);
 }
+
+#[tokio::test]
+async fn what_is_kept_for_readers_does_not_make_sealing_due_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = open(directory.path()).await;
+    for low in 1..=200 {
+        storage.write(&[batch(span(low, 1, &"long".repeat(100), 1_000_000))]).await.remove(0).unwrap();
+    }
+    let store = &storage.store;
+    let before = store.live.held();
+    assert_eq!((before.0, before.1), (200, store.live.memory_bytes()));
+    let reader = store.live.view();
+    store.seal(store.live.rows().back().unwrap().id).await.unwrap();
+    assert_eq!(store.live.held(), (0, 0));
+    assert!(store.live.memory_bytes() >= before.1, "the reader looks at it");
+    storage.write(&[batch(span(201, 1, "a", 1_000_000))]).await.remove(0).unwrap();
+    assert!(store.live.held().1 < before.1 / 10);
+    drop(reader);
+    store.live.forget_hidden();
+    assert_eq!((store.live.held().0, count(&storage, 7).await, count(&storage, 201).await), (1, 1, 1));
+}
