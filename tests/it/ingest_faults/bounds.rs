@@ -4,24 +4,28 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_full_lane_is_waited_for_and_then_it_is_an_answer() {
-    let config = IngestConfig { lane_messages_max: 3, ..config() };
-    let (queue_wait, retry_after) = (config.queue_wait, config.retry_after);
-    let pipeline = pipeline(config, Mood::Hanging);
-    let waiting = pipeline.send(message(1, 1));
-    settle().await;
-    let queued: Vec<_> = (0..3).map(|_| pipeline.send(message(1, 1))).collect();
-    settle().await;
-    let start = tokio::time::Instant::now();
-    assert_eq!(pipeline.submit(message(1, 1)).await, Err(SubmitError::Full { retry_after }));
-    assert_eq!(start.elapsed(), queue_wait);
-    assert_eq!(pipeline.dropped("full"), 1);
-    pipeline.check_accounts();
-    pipeline.storage.set(Mood::Well);
-    for answer in queued.into_iter().chain([waiting]) {
-        assert_eq!(answer.await.unwrap(), Ok(()));
+    // A limit of its own, or its part of the one for all lanes.
+    let own = IngestConfig { lane_messages_max: 3, ..config() };
+    let part = IngestConfig { messages_waiting_max: Some(6), ..config() };
+    for config in [own, part] {
+        let (queue_wait, retry_after) = (config.queue_wait, config.retry_after);
+        let pipeline = pipeline(config, Mood::Hanging);
+        let waiting = pipeline.send(message(1, 1));
+        settle().await;
+        let queued: Vec<_> = (0..3).map(|_| pipeline.send(message(1, 1))).collect();
+        settle().await;
+        let start = tokio::time::Instant::now();
+        assert_eq!(pipeline.submit(message(1, 1)).await, Err(SubmitError::Full { retry_after }));
+        assert_eq!(start.elapsed(), queue_wait);
+        assert_eq!(pipeline.dropped("full"), 1);
+        pipeline.check_accounts();
+        pipeline.storage.set(Mood::Well);
+        for answer in queued.into_iter().chain([waiting]) {
+            assert_eq!(answer.await.unwrap(), Ok(()));
+        }
+        assert_eq!(pipeline.storage.stored().len(), 4, "the message that was refused is not stored");
+        pipeline.check_at_rest();
     }
-    assert_eq!(pipeline.storage.stored().len(), 4, "the message that was refused is not stored");
-    pipeline.check_at_rest();
 }
 
 #[tokio::test(start_paused = true)]
