@@ -168,10 +168,11 @@ class Proxy:
             except OSError:
                 client.close()
                 continue
+            for end in (client, server):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.lock:
                 self.pairs += [client, server]
             for left, right in ((client, server), (server, client)):
-                left.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self.carry, args=(left, right), daemon=True).start()
 
     def carry(self, left, right):
