@@ -17,6 +17,8 @@ use crate::telemetry::{Clock, SystemClock};
 
 /// Spans that are named because something is wrong with them.
 const NAMED_MAX: u64 = 20;
+/// How often a copy looks where the one before it ended.
+const TRIES_MAX: usize = 3;
 
 /// What there is to tell at the end.
 #[derive(Debug, Default)]
@@ -39,11 +41,23 @@ pub(super) async fn copy(
     if identity(&from) == identity(&to) && from.mysql.layout == to.mysql.layout {
         bail!("both stores are {}", shown(&from));
     }
-    let source = Source::open(&from).await.with_context(|| shown(&from))?;
     let target = target(&to).await.with_context(|| shown(&to))?;
-    let copied = Copy::begin(&from, &to, arguments, target).await?.run(source, output).await;
-    copied.with_context(|| format!("{} to {}", shown(&from), shown(&to)))
+    let mut tries = 0;
+    loop {
+        let source = Source::open(&from).await.with_context(|| shown(&from))?;
+        let copied = Copy::begin(&from, &to, arguments, Arc::clone(&target)).await?.run(source, output).await;
+        tries += 1;
+        if tries == TRIES_MAX || !copied.as_ref().is_err_and(|error| error.is::<Overtaken>()) {
+            return copied.with_context(|| format!("{} to {}", shown(&from), shown(&to)));
+        }
+    }
 }
+
+/// The place was moved after it was read and before the first write: by a copy that was killed while its last page was being
+/// committed, or by one that is under way.
+#[derive(Debug, thiserror::Error)]
+#[error("another copy of the same into this store is under way")]
+pub(super) struct Overtaken;
 
 /// A copy under way.
 pub(super) struct Copy {
@@ -124,7 +138,12 @@ impl Copy {
             return Ok(Vec::new());
         }
         let position = self.state.position(spans.len(), page.next);
-        let refused = write::write(&*self.target, spans, Some(position.clone())).await.map_err(explain)?;
+        let refused = match write::write(&*self.target, spans, Some(position.clone())).await {
+            Err(error) if error.kind == ErrorKind::StalePosition && self.progress.spans() == 0 => {
+                return Err(Overtaken.into());
+            }
+            written => written.map_err(explain)?,
+        };
         self.state.moved(&position);
         for (span, reason) in &refused {
             self.totals.refused += span.len() as u64;

@@ -25,9 +25,14 @@ const PATIENCE: RetryConfig = RetryConfig {
 /// One write of a command, which may have to wait for the engine's housekeeping.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// Longest wait for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// The named store's configuration, or that of the configured one.
 pub(super) fn chosen(base: &StorageConfig, address: Option<&StoreAddress>) -> anyhow::Result<StorageConfig> {
-    let config = address.map_or_else(|| base.clone(), |address| address.applied_to(base));
+    let mut config = address.map_or_else(|| base.clone(), |address| address.applied_to(base));
+    config.postgres.acquire_timeout = ACQUIRE_TIMEOUT;
+    config.mysql.acquire_timeout = ACQUIRE_TIMEOUT;
     match config.kind {
         StorageKind::Mem | StorageKind::None => {
             bail!("STORAGE_TYPE is {:?}, which keeps nothing beyond its process", config.kind.name())

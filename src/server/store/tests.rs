@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 
-use super::copy::Copy;
+use super::copy::{Copy, Overtaken};
 use super::open::{Source, target};
 use crate::config::{Config, CopyArguments, StorageConfig, StoreAddress, WindowArguments};
 use crate::model::red::{RedAnswer, RedRequest};
@@ -110,9 +110,8 @@ impl StorageBackend for Failing {
         self.inner.check().await
     }
 
-    async fn close(&self) {
-        self.inner.close().await;
-    }
+    /// The test does it.
+    async fn close(&self) {}
 }
 
 /// A file with some traces and one for their copy.
@@ -146,6 +145,10 @@ async fn stores() -> Stores {
     store.write(&[Batch { spans, position: None }]).await.remove(0).unwrap();
     store.close().await;
     Stores { from, to, _directory: directory }
+}
+
+fn arguments(restart: bool) -> CopyArguments {
+    CopyArguments { from: None, to: None, window: WindowArguments::default(), restart, no_check: false }
 }
 
 impl Stores {
@@ -196,4 +199,25 @@ async fn spans_that_a_store_loses_are_missed() {
     let stores = stores().await;
     let (is_well, said) = stores.copy(i64::MAX, true, false).await.unwrap();
     assert!(!is_well && said.contains("4 missing"), "{said}");
+}
+
+/// As when the last page of a killed copy is committed while the next one starts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_whose_place_was_moved_before_its_first_page_writes_nothing_and_is_told_apart() {
+    let stores = stores().await;
+    let inner = target(&stores.to).await.unwrap();
+    let begin = async |takes: i64| {
+        let failing = Failing { inner: Arc::clone(&inner), takes: AtomicI64::new(takes), loses: false };
+        Copy::begin(&stores.from, &stores.to, &arguments(false), Arc::new(failing)).await.unwrap()
+    };
+    let source = async || Source::open(&stores.from).await.unwrap();
+    let (late, killed) = (begin(i64::MAX).await, begin(1).await);
+    killed.run(source().await, &mut Vec::new()).await.unwrap_err();
+    let error = late.run(source().await, &mut Vec::new()).await.unwrap_err();
+    assert!(error.is::<Overtaken>(), "{error:#}");
+    let mut said = Vec::new();
+    assert!(begin(i64::MAX).await.run(source().await, &mut said).await.unwrap());
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains("before this run 5000 spans were copied, 20000 in all"), "{said}");
+    inner.close().await;
 }

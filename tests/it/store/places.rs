@@ -15,7 +15,7 @@ use zipkind::storage::{
 use zipkind::telemetry::SystemClock;
 
 use super::spans::T_MS;
-use crate::binary::{configuration, zipkind};
+use crate::binary::{PATIENCE, configuration, zipkind};
 
 /// Which kind of store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,10 @@ impl Place {
     /// Opens it as a server would, but keeps what is old.
     pub(super) async fn open(&self) -> Arc<dyn StorageBackend> {
         let address: StoreAddress = self.address.parse().unwrap();
-        let config = address.applied_to(&configuration(&[("RETENTION_MAX_AGE", "0")]).storage);
+        let mut config = address.applied_to(&configuration(&[("RETENTION_MAX_AGE", "0")]).storage);
+        // However busy the machine is.
+        config.postgres.acquire_timeout = PATIENCE;
+        config.mysql.acquire_timeout = PATIENCE;
         let (options, clock) = (StorageOptions::default(), Arc::new(SystemClock));
         match config.kind {
             StorageKind::Sqlite => {
