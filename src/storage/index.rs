@@ -131,6 +131,13 @@ impl Index {
         self.fresh.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
+    /// Forgets new traces that have been hidden or removed meanwhile: what is sealed is not in several places.
+    pub(in crate::storage) fn keep_shown_fresh(&mut self, hashes: &Hashes) {
+        let Some(mut fresh) = self.fresh.take() else { return };
+        fresh.retain(|low| self.find(*low, hashes.low(*low)).is_some());
+        self.fresh = Some(fresh);
+    }
+
     pub(in crate::storage) fn has_fresh(&self) -> bool {
         self.fresh.as_ref().is_some_and(|fresh| !fresh.is_empty())
     }

@@ -234,6 +234,7 @@ impl Live {
                     Arc::make_mut(&mut split).remove(low);
                 }
             }
+            index.keep_shown_fresh(&self.hashes);
             self.rows.lock().retain(|row| row.id > plan.sealed_to);
         }
         let StorageOptions { search_enabled, autocomplete_keys, .. } = &self.options;

@@ -217,3 +217,18 @@ async fn what_is_kept_for_readers_does_not_make_sealing_due_again() {
     store.live.forget_hidden();
     assert_eq!((store.live.held().0, count(&storage, 7).await, count(&storage, 201).await), (1, 1, 1));
 }
+
+#[tokio::test]
+async fn traces_that_were_sealed_before_anybody_asked_are_in_one_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = open(directory.path()).await;
+    let store = &storage.store;
+    for low in 1..=200 {
+        storage.write(&[batch(span(low, 1, "a", 1_000_000))]).await.remove(0).unwrap();
+    }
+    store.seal(store.live.rows().back().unwrap().id).await.unwrap();
+    assert_eq!(store.live.view().split.len(), 0);
+    storage.write(&[batch(span(7, 2, "a", 1_000_000))]).await.remove(0).unwrap();
+    assert_eq!(store.live.view().split.iter().copied().collect::<Vec<_>>(), [7]);
+    assert_eq!(count(&storage, 7).await, 2);
+}
