@@ -10,15 +10,18 @@ use std::sync::Arc;
 use super::block::TraceEntry;
 use super::error::NAME;
 use super::live::{BlockRef, Live, View};
-use super::read::{Reader, in_memory, unless_damaged};
+use super::read::{Reader, all_in_memory, unless_damaged};
 use super::search::newest_key_ms;
 use super::sums::{Generation, LinkCache, Member, Sum, Total, group_of};
 use crate::model::{DependencyLink, SpanBatch, arrival_order, group_by_millisecond};
-use crate::storage::index::walk::{Probe, Walk};
+use crate::storage::index::walk::{Candidate, Probe, Walk};
 use crate::storage::{QueryBudget, StorageError};
 
 /// Kind of the sums of a block in the cache; of one generation.
 const SUMS: u8 = 103;
+
+/// Traces copied in one visit to the index.
+const VISIT_TRACES: usize = 64;
 
 /// The sums of a whole block.
 #[derive(Debug)]
@@ -73,23 +76,32 @@ impl<'q> Links<'q> {
             self.budget.spend(NAME, 0)?;
             candidates.clear();
             walk.visit(&self.live.index.read(), &self.live.hashes, usize::MAX, &mut candidates);
-            for candidate in candidates.iter().filter(|candidate| !self.view.split.contains(&candidate.low)) {
-                let (at, low) = (candidate.at, candidate.low);
-                let known = candidate.write.and_then(|write| self.generation.trace(at, low, write));
-                let calls = match known {
-                    Some(calls) => calls,
-                    None => {
-                        let spans = in_memory(self.live, self.view, low);
-                        self.budget.spend(NAME, spans.len())?;
-                        let calls = self.generation.calls(&group_by_millisecond(spans));
-                        if let Some(write) = candidate.write {
-                            self.generation.put_trace(at, low, write, &calls);
-                        }
-                        calls
-                    }
-                };
-                self.total.add_calls(candidate.time_ms, low, &calls);
+            candidates.retain(|candidate| !self.view.split.contains(&candidate.low));
+            for part in candidates.chunks(VISIT_TRACES) {
+                self.add_part(part)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Adds a few traces in memory. Those that changed are copied in one visit to the index: each visit waits for a write.
+    fn add_part(&mut self, part: &[Candidate]) -> Result<(), StorageError> {
+        let known = |candidate: &Candidate| {
+            candidate.write.and_then(|write| self.generation.trace(candidate.at, candidate.low, write))
+        };
+        let mut calls: Vec<Option<Arc<[u32]>>> = part.iter().map(known).collect();
+        let changed: Vec<usize> = (0..part.len()).filter(|at| calls[*at].is_none()).collect();
+        let lows: Vec<u64> = changed.iter().map(|at| part[*at].low).collect();
+        for (at, spans) in changed.into_iter().zip(all_in_memory(self.live, self.view, &lows)) {
+            self.budget.spend(NAME, spans.len())?;
+            let linked = self.generation.calls(&group_by_millisecond(spans));
+            if let Some(write) = part[at].write {
+                self.generation.put_trace(part[at].at, part[at].low, write, &linked);
+            }
+            calls[at] = Some(linked);
+        }
+        for (candidate, calls) in part.iter().zip(calls) {
+            self.total.add_calls(candidate.time_ms, candidate.low, calls.as_deref().unwrap_or_default());
         }
         Ok(())
     }

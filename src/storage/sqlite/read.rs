@@ -269,6 +269,19 @@ pub(super) fn in_memory(live: &Live, view: &View, low: u64) -> SpanBatch {
     found.map(|at| index.copy(&index.traces[at as usize], view.seen)).unwrap_or_default()
 }
 
+/// The spans of each of some traces that are in memory, as they arrived, in one visit to the index.
+pub(super) fn all_in_memory(live: &Live, view: &View, lows: &[u64]) -> Vec<SpanBatch> {
+    if lows.is_empty() {
+        return Vec::new();
+    }
+    let index = live.index.read();
+    let spans = |low: &u64| {
+        let found = index.find_seen(*low, live.hashes.low(*low), view.seen);
+        found.map(|at| index.copy(&index.traces[at as usize], view.seen)).unwrap_or_default()
+    };
+    lows.iter().map(spans).collect()
+}
+
 /// What a damaged place would have given is left out of answers over many traces; its damage is noted.
 pub(super) fn unless_damaged<T: Default>(result: Result<T, StorageError>) -> Result<T, StorageError> {
     match result {
