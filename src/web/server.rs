@@ -189,7 +189,7 @@ impl Server {
     async fn serve_connection(self: Arc<Self>, stream: TcpStream, router: Router, _slot: OwnedSemaphorePermit) {
         let _open = self.metrics.open_connection();
         let watch = Arc::new(Watch::new());
-        let io = TokioIo::new(WatchedStream::new(stream, Arc::clone(&watch)));
+        let io = TokioIo::new(WatchedStream::new(stream, Arc::clone(&watch), self.metrics.large_heads.clone()));
         let service = service_fn(|request| self.answer(router.clone(), request, &watch));
         let mut connection = pin!(self.http.serve_connection(io, service));
         let mut shutdown = pin!(self.time_to_end(&watch));

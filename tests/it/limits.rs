@@ -140,6 +140,7 @@ fn each_limit_of_a_connection_is_hit_and_counted() {
     let large = answer(&server, long.as_bytes());
     assert!(large.is_empty() || large.starts_with("HTTP/1.1 431"), "{large}");
     until(&server, closed, "\"large_head\"", 1.0);
+    assert_eq!(metric(&server, "http_server_large_heads_total", ""), 1.0);
     assert_eq!(answer(&server, b"GET / HTTP/1.1\r\nHost: "), "");
     until(&server, closed, "\"slow_head\"", 1.0);
     assert!(answer(&server, b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n").starts_with("HTTP/1.1 200"));

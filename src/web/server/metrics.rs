@@ -12,6 +12,7 @@ pub struct ServerMetrics {
     pub(super) connections_refused: IntCounter,
     closed: IntCounterVec,
     pub(super) accept_errors: IntCounter,
+    pub(super) large_heads: IntCounter,
     pub(super) panics: IntCounter,
 }
 
@@ -24,7 +25,7 @@ pub(super) enum CloseReason {
     Idle,
     /// Answers were left unread.
     SlowReader,
-    /// The head of a request was too large (HTTP/1.1; over HTTP/2 the stream alone is refused).
+    /// The head of a request was too large (HTTP/1.1; over HTTP/2 the stream alone is refused, and counted under `large_heads`).
     LargeHead,
     /// What came is no HTTP, or more of it than the protocol allows (resets, CONTINUATION).
     Protocol,
@@ -95,12 +96,17 @@ impl ServerMetrics {
             )?,
             closed,
             accept_errors: counter("http_server_accept_errors_total", "connections that could not be accepted")?,
+            large_heads: counter(
+                "http_server_large_heads_total",
+                "heads of requests that were too large, answered 431",
+            )?,
             panics: counter("http_server_panics_total", "requests that ended in a panic")?,
         })
     }
 
     pub(super) fn closed(&self, reason: CloseReason) {
         self.closed.with_label_values(&[reason.as_str()]).inc();
+        self.large_heads.inc_by(u64::from(reason == CloseReason::LargeHead));
     }
 
     /// Counts one more open connection until the guard is dropped.

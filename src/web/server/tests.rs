@@ -215,6 +215,7 @@ async fn a_head_that_is_too_large_is_answered_with_431() {
         let answer = read_to_end(&mut stream).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{length} {answer}");
     }
+    server.until("http_server_large_heads_total", None, 1.0).await;
 }
 
 #[tokio::test]

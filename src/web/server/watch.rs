@@ -10,11 +10,12 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use prometheus::IntCounter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::frames::{Frames, HeadProgress};
+use super::frames::{HeadProgress, Heads, Refusals};
 use super::metrics::CloseReason;
 use crate::web::limits::ServerLimits;
 
@@ -84,7 +85,7 @@ impl Watch {
         self.requests.fetch_sub(1, Relaxed);
     }
 
-    fn note_read(&self, bytes: &[u8], frames: &mut Frames) {
+    fn note_read(&self, bytes: &[u8], heads: &mut Heads) {
         let before = self.bytes_read.fetch_add(bytes.len() as u64, Relaxed);
         if before < PREFACE_START.len() as u64 {
             let expected = PREFACE_START.iter().skip(before as usize);
@@ -93,7 +94,7 @@ impl Watch {
         }
         if self.is_http2() {
             let preface_left = PREFACE_BYTES.saturating_sub(before) as usize;
-            self.note_head(frames.follow(bytes.get(preface_left..).unwrap_or_default()));
+            self.note_head(heads.follow(bytes.get(preface_left..).unwrap_or_default()));
         } else if self.requests.load(Relaxed) == 0 && self.head_since.load(Relaxed) == NEVER {
             self.head_since.store(self.now_ms(), Relaxed);
         }
@@ -212,21 +213,31 @@ impl http_body::Body for WatchedBody {
     }
 }
 
-/// The stream of a connection; tells the watch what moves.
+/// The stream of a connection; tells the watch what moves, and counts the heads that the HTTP/2 library refuses.
 #[derive(Debug)]
 pub(super) struct WatchedStream {
     stream: TcpStream,
     watch: Arc<Watch>,
-    frames: Frames,
+    heads: Heads,
+    refusals: Refusals,
+    large_heads: IntCounter,
 }
 
 impl WatchedStream {
-    pub(super) fn new(stream: TcpStream, watch: Arc<Watch>) -> Self {
-        Self { stream, watch, frames: Frames::default() }
+    pub(super) fn new(stream: TcpStream, watch: Arc<Watch>, large_heads: IntCounter) -> Self {
+        Self { stream, watch, heads: Heads::default(), refusals: Refusals::default(), large_heads }
     }
 
-    fn note_written(&self, result: &Poll<io::Result<usize>>) {
+    fn note_written(&mut self, result: &Poll<io::Result<usize>>, buffers: &[io::IoSlice<'_>]) {
         self.watch.note_write(result.is_ready());
+        let &Poll::Ready(Ok(mut written)) = result else { return };
+        if self.watch.is_http2() {
+            for buffer in buffers {
+                let taken = buffer.len().min(written);
+                written -= taken;
+                self.large_heads.inc_by(self.refusals.follow(&buffer[..taken]));
+            }
+        }
     }
 }
 
@@ -241,7 +252,7 @@ impl AsyncRead for WatchedStream {
         let result = Pin::new(&mut this.stream).poll_read(context, buffer);
         let read = buffer.filled().get(before..).unwrap_or_default();
         if !read.is_empty() {
-            this.watch.note_read(read, &mut this.frames);
+            this.watch.note_read(read, &mut this.heads);
         }
         result
     }
@@ -250,7 +261,7 @@ impl AsyncRead for WatchedStream {
 impl AsyncWrite for WatchedStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(context, buffer);
-        self.note_written(&result);
+        self.note_written(&result, &[io::IoSlice::new(buffer)]);
         result
     }
 
@@ -260,7 +271,7 @@ impl AsyncWrite for WatchedStream {
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
-        self.note_written(&result);
+        self.note_written(&result, buffers);
         result
     }
 

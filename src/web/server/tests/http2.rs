@@ -86,3 +86,18 @@ async fn a_connection_without_half_a_head_is_idle_and_not_slow() {
     server.until("http_server_connections_closed_total", Some("idle"), 1.0).await;
     assert_eq!(server.metric("http_server_connections_closed_total", Some("slow_head")), 0.0);
 }
+
+#[tokio::test]
+async fn a_head_that_is_too_large_over_http2_is_answered_and_counted() {
+    let server = start(ServerLimits::default());
+    let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let url = format!("http://{}/", server.address);
+    for (length, status, refused) in [(60 << 10, 200, 0.0), (70 << 10, 431, 1.0), (70 << 10, 431, 2.0), (10, 200, 2.0)]
+    {
+        let answer = client.get(&url).header("x", "x".repeat(length)).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{length}");
+        server.until("http_server_large_heads_total", None, refused).await;
+    }
+    assert_eq!(server.metric("http_server_large_heads_total", None), 2.0);
+    assert_eq!(server.metric("http_server_connections_total", None), 1.0);
+}
