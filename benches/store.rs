@@ -13,7 +13,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use spans::Generator;
 use tokio::runtime::Runtime;
 use zipkind::model::QueryRequest;
-use zipkind::model::red::RedRequest;
+use zipkind::model::red::{RED_SERIES_MAX, RedRequest};
 use zipkind::storage::{Batch, MemoryConfig, MemoryStorage, QueryBudget, SpanConsumer, SpanStore, StorageOptions};
 
 const SPANS: usize = 500_000;
@@ -135,6 +135,7 @@ fn red(criterion: &mut Criterion) {
         start_minute: end_minute - 1_440,
         end_minute,
         step_minutes: 1,
+        series_max: RED_SERIES_MAX,
     };
     let of_one = RedRequest { service_name: Some("service-07".to_owned()), ..all.clone() };
     let ask = |request| runtime.block_on(store.red(request, &budget)).map_or(0, |red| red.series.len());

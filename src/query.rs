@@ -8,7 +8,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::model::red::{RedAnswer, RedRequest};
+use crate::model::red::{RED_SERIES_MAX, RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId, cmp_utf16};
 use crate::storage::{Capabilities, ErrorKind, QueryBudget, StorageBackend, StorageError};
 
@@ -23,6 +23,8 @@ pub struct QueryConfig {
     pub lookback_default_ms: i64,
     /// Most spans one query may read.
     pub spans_read_max: u64,
+    /// Most series that one answer about rates and durations is made of (`QUERY_RED_SERIES_MAX`).
+    pub red_series_max: usize,
     /// Tag keys whose values are listed (`AUTOCOMPLETE_KEYS`).
     pub autocomplete_keys: Vec<String>,
 }
@@ -34,6 +36,7 @@ impl Default for QueryConfig {
             timeout: Some(Duration::from_secs(11)),
             lookback_default_ms: 86_400_000,
             spans_read_max: 50_000_000,
+            red_series_max: RED_SERIES_MAX,
             autocomplete_keys: Vec::new(),
         }
     }

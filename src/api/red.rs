@@ -41,15 +41,15 @@ const POINTS_MAX: usize = 100_000;
 const POINT_BYTES: usize = 70;
 
 pub(super) async fn red(State(state): State<ApiState>, params: Params) -> Result<Response, ApiError> {
-    let (request, series_max) = red_request(&params, state.inner.clock.now_ms())?;
+    let (request, limit) = red_request(&params, state.inner.clock.now_ms(), state.inner.query.config().red_series_max)?;
     let answer = state.inner.query.red(&request).await?;
-    let (chosen, is_complete) = choose(answer, series_max);
+    let (chosen, is_complete) = choose(answer, limit);
     let points: usize = chosen.iter().map(|series| series.steps.len() + 1).sum();
     Ok(written(points * POINT_BYTES, move |body| write(&request, &chosen, is_complete, body)).await)
 }
 
 /// Reads the parameters: all numbers first, then checks.
-fn red_request(params: &Params, now_ms: i64) -> Result<(RedRequest, usize), ApiError> {
+fn red_request(params: &Params, now_ms: i64, series_max: usize) -> Result<(RedRequest, usize), ApiError> {
     let lower = |name| params.non_empty(name).map(str::to_lowercase);
     let end_ts_ms: i64 = params.number("endTs")?.unwrap_or(now_ms);
     let lookback_ms: i64 = params.number("lookback")?.unwrap_or(LOOKBACK_DEFAULT_MS);
@@ -80,7 +80,8 @@ fn red_request(params: &Params, now_ms: i64) -> Result<(RedRequest, usize), ApiE
     if (end_minute - start_minute) / step_minutes > STEPS_MAX {
         return Err(ApiError::bad_request(format!("lookback / step > {STEPS_MAX}")));
     }
-    let request = RedRequest { service_name, span_name, remote_service_name, start_minute, end_minute, step_minutes };
+    let request =
+        RedRequest { service_name, span_name, remote_service_name, start_minute, end_minute, step_minutes, series_max };
     Ok((request, limit.unsigned_abs() as usize))
 }
 
@@ -196,7 +197,7 @@ mod tests {
     const NOW: i64 = 1_700_000_030_000;
 
     fn read(query: &str) -> Result<(RedRequest, usize), String> {
-        red_request(&Params::parse(query), NOW).map_err(|error| error.to_string())
+        red_request(&Params::parse(query), NOW, 100_000).map_err(|error| error.to_string())
     }
 
     #[test]

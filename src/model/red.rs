@@ -168,6 +168,8 @@ pub struct RedRequest {
     pub end_minute: i64,
     /// Minutes counted together, at least one. The first step begins at `start_minute`.
     pub step_minutes: i64,
+    /// Most series of the answer; what belongs to further ones is counted as left out.
+    pub series_max: usize,
 }
 
 impl RedRequest {

@@ -274,6 +274,7 @@ macro_rules! storage_conformance_cases {
                 red_takes_the_minutes_of_the_window
                 red_equals_a_recount_of_all_traces
                 red_comes_without_search_too
+                red_leaves_out_and_counts_series_beyond_the_limit
                 red_ends_on_the_budget
                 stores_without_red_say_so
             }

@@ -15,7 +15,7 @@ use crate::support::http::{Request, Response};
 use crate::support::server::{Server, Store};
 
 /// All limits of HTTP, so small that a test reaches them.
-const SMALL: [(&str, &str); 14] = [
+const SMALL: [(&str, &str); 15] = [
     ("HTTP_BODY_BYTES_MAX", "2KiB"),
     ("HTTP_INFLATED_BYTES_MAX", "8KiB"),
     ("HTTP_ENCODINGS_MAX", "1"),
@@ -30,6 +30,7 @@ const SMALL: [(&str, &str); 14] = [
     ("COLLECTOR_OTLP_SPANS_BYTES_MAX", "1KiB"),
     ("STORAGE_SERVICE_NAMES_MAX", "2"),
     ("STORAGE_NAMES_PER_SERVICE_MAX", "2"),
+    ("QUERY_RED_SERIES_MAX", "2"),
 ];
 
 /// The sum of the series of a metric that hold `labels`.
@@ -167,13 +168,29 @@ fn names_beyond_their_limits_are_counted_and_their_spans_kept() {
     assert!(metric(&server, "storage_memory_names_left_out_total", "") > 0.0);
 }
 
+#[test]
+fn series_of_rates_beyond_the_limit_are_left_out_and_counted() {
+    let server = Server::start(Store::Memory, &SMALL);
+    let root = |id: u32| {
+        format!(
+            r#"{{"traceId":"{id:x}","id":"1","timestamp":60000000,"localEndpoint":{{"serviceName":"service{id}"}}}}"#
+        )
+    };
+    server.post_spans(format!("[{},{},{}]", root(1), root(2), root(3)));
+    let answer = server.get("/api/ext/v1/red?endTs=120000").json();
+    assert_eq!(answer["series"].as_array().map(Vec::len), Some(2), "{answer}");
+    assert_eq!(answer["complete"], false, "{answer}");
+    assert_eq!(metric(&server, "storage_red_left_out_total", ""), 1.0);
+    assert_eq!(server.get("/api/v2/trace/3").status, 200);
+}
+
 /// `| what | default | variable | metric | test |`, of which the test must be somewhere in the sources.
 #[test]
 fn the_list_of_limits_names_variables_metrics_and_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let list = std::fs::read_to_string(root.join("docs/LIMITS.md")).unwrap();
     let defaults: HashMap<String, Preset> = variables::all().map(|row| (row.label(), row.default)).collect();
-    let metrics_of = |store| Server::start(store, &[]).get("/prometheus").text();
+    let metrics_of = |store| Server::start(store, &[("RED_METRICS_ENABLED", "true")]).get("/prometheus").text();
     let exposed = metrics_of(Store::Memory) + &metrics_of(Store::Sqlite);
     let mut sources = String::new();
     for folder in ["src", "tests"] {

@@ -15,6 +15,7 @@ pub(super) fn query(reader: &mut Reader, options: &StorageOptions) -> QueryConfi
         timeout: reader.duration_unless_zero(&rows::QUERY_TIMEOUT),
         lookback_default_ms: milliseconds(reader.duration(&rows::QUERY_LOOKBACK)),
         spans_read_max: reader.number(&rows::QUERY_SPANS_MAX, 1..=u64::MAX),
+        red_series_max: reader.number(&rows::QUERY_RED_SERIES_MAX, 1..=1_000_000),
         autocomplete_keys: options.autocomplete_keys.clone(),
     }
 }

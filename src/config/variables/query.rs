@@ -22,6 +22,8 @@ super::variables! {
         "lookback of /traces and /dependencies when a request names none";
     QUERY_SPANS_MAX: Number, Is("50000000"), Used, ["QUERY_SPANS_MAX"], "zipkind.query.spans-max",
         "most spans one query may read from the store";
+    QUERY_RED_SERIES_MAX: Number, Is("100000"), Used, ["QUERY_RED_SERIES_MAX"], "zipkind.query.red-series-max",
+        "most series of rates and durations that one answer of `GET /api/ext/v1/red` is made of; spans of others are stored and found all the same";
     PIN_ENABLED: Flag, Is("false"), Used, ["PIN_ENABLED"], "zipkind.pin.enabled",
         "let `POST /api/ext/v1/pin/{traceId}` keep traces beyond retention, up to a hundredth of the storage limit";
     QUERY_NAMES_CACHE: Duration(Seconds), Is("300"), Used, ["ZIPKIN_QUERY_NAMES_MAX_AGE"], "zipkin.query.names-max-age",

@@ -10,8 +10,8 @@ use super::trace::{RedSample, red_and_calls_of_trace};
 use super::{Red, RedKey, RedKeyRef, RedRequest};
 use crate::model::{Call, SpanRef};
 
-/// Most series of one table. Spans of further ones are stored and found like all others; here they are only counted as
-/// left out.
+/// Most series of a table of everything, and of an answer unless it is asked for otherwise. Spans of further ones are stored
+/// and found like all others; here they are only counted as left out.
 pub const RED_SERIES_MAX: usize = 100_000;
 
 /// One series of an answer.
@@ -38,7 +38,7 @@ impl RedSeries {
 pub struct RedAnswer {
     /// Services, then spans, then edges; each by name.
     pub series: Vec<RedSeries>,
-    /// Requests, spans and calls that are missing because there are more than [`RED_SERIES_MAX`] series.
+    /// Requests, spans and calls that are missing because there are more series than [`RedRequest::series_max`].
     pub left_out: u64,
 }
 
@@ -63,7 +63,8 @@ impl RedTable {
     /// For one request.
     #[must_use]
     pub fn new(request: RedRequest) -> Self {
-        Self::with(Some(request), RED_SERIES_MAX)
+        let series_max = request.series_max;
+        Self::with(Some(request), series_max)
     }
 
     /// Every series by minute: what can be kept and answers any request later.

@@ -130,6 +130,7 @@ fn request(service: &str, span: &str, remote: &str) -> RedRequest {
         start_minute: 26_666_666,
         end_minute: 26_666_669,
         step_minutes: 2,
+        series_max: RED_SERIES_MAX,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::sample::{DAY_MS, Sample, T, batch, span, trace_id};
 use super::{Fixture, Suite};
 use crate::model::SpanKind::{Client, Server};
-use crate::model::red::{MINUTE_MS, Red, RedAnswer, RedKeyRef, RedRequest, RedTable};
+use crate::model::red::{MINUTE_MS, RED_SERIES_MAX, Red, RedAnswer, RedKeyRef, RedRequest, RedTable};
 use crate::storage::{ErrorKind, QueryBudget, SpanStore, StorageOptions};
 
 const MINUTE: i64 = T / MINUTE_MS;
@@ -17,6 +17,7 @@ fn minutes(minutes: i64) -> RedRequest {
         start_minute: MINUTE,
         end_minute: MINUTE + minutes,
         step_minutes: 1,
+        series_max: RED_SERIES_MAX,
     }
 }
 
@@ -156,6 +157,16 @@ pub(super) async fn red_equals_a_recount_of_all_traces(suite: &Suite) {
         store.read(&ids).await.iter().for_each(|trace| recount.put_trace(trace.iter()));
         assert_eq!(store.red_of(&request).await, recount.into_answer(), "round {round}");
     }
+}
+
+pub(super) async fn red_leaves_out_and_counts_series_beyond_the_limit(suite: &Suite) {
+    let Some(store) = store(suite).await else { return };
+    let samples = [("a", 1), ("b", 2), ("c", 3)].map(|(service, low)| span(low, 1).service(service));
+    store.put(batch(&samples)).await;
+    let answer = store.red_of(&RedRequest { series_max: 2, ..minutes(1) }).await;
+    assert_eq!((answer.series.len(), answer.left_out), (2, 1), "{:?}", told(&answer));
+    let whole = store.red_of(&minutes(1)).await;
+    assert_eq!((whole.series.len(), whole.left_out), (3, 0), "{:?}", told(&whole));
 }
 
 pub(super) async fn red_comes_without_search_too(suite: &Suite) {

@@ -5,7 +5,7 @@ use tokio::runtime::Runtime;
 
 use self::reference::Reference;
 use super::*;
-use crate::model::red::RedRequest;
+use crate::model::red::{RED_SERIES_MAX, RedRequest};
 use crate::model::testing::spans_from_json;
 use crate::model::{SpanBuilder, SpanId, SpanKind};
 
@@ -202,6 +202,7 @@ fn a_minute() -> RedRequest {
         start_minute: 0,
         end_minute: 1,
         step_minutes: 1,
+        series_max: RED_SERIES_MAX,
     }
 }
 
@@ -338,6 +339,7 @@ fn red_request() -> impl Strategy<Value = RedRequest> {
             start_minute,
             end_minute: start_minute + minutes,
             step_minutes,
+            series_max: RED_SERIES_MAX,
         },
     )
 }

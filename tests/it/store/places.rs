@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 use std::sync::Arc;
 
 use zipkind::config::{StorageKind, StoreAddress};
-use zipkind::model::red::{RedAnswer, RedRequest};
+use zipkind::model::red::{RED_SERIES_MAX, RedAnswer, RedRequest};
 use zipkind::model::{DependencyLink, QueryRequest, Span, SpanBatch, TraceId};
 use zipkind::storage::database_servers::{mysql_database, postgres_database};
 use zipkind::storage::{
@@ -144,6 +144,7 @@ impl Answers {
                 start_minute: T_MS / 60_000 - 60,
                 end_minute: T_MS / 60_000 + 60,
                 step_minutes: 1,
+                series_max: RED_SERIES_MAX,
             };
             answers.red = Some(SpanStore::red(store, &request, &budget).await.unwrap());
         }

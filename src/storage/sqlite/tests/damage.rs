@@ -8,7 +8,7 @@ use sqlx::Connection;
 
 use super::differential::random_spans;
 use super::support::{HandClock, NOW_MS, Random, batch, config, sealing_often};
-use crate::model::red::{RedAnswer, RedRequest};
+use crate::model::red::{RED_SERIES_MAX, RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
 use crate::storage::sqlite::SqliteInspector;
 use crate::storage::{
@@ -128,6 +128,7 @@ async fn derived(storage: &SqliteStorage) -> (Vec<String>, Vec<SpanBatch>, Vec<D
         start_minute: minute - 10,
         end_minute: minute + 10,
         step_minutes: 1,
+        series_max: RED_SERIES_MAX,
     };
     let mut tagged = QueryRequest::window(NOW_MS * 2, NOW_MS * 2, 1_000);
     tagged.annotation_query = vec![("env".to_owned(), "a".to_owned())];

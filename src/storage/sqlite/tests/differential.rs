@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::support::{HandClock, NOW_MS, Random, batch, sealing_often};
-use crate::model::red::RedRequest;
+use crate::model::red::{RED_SERIES_MAX, RedRequest};
 use crate::model::{QueryRequest, SpanBatch, SpanBuilder, SpanId, SpanKind, TraceId};
 use crate::storage::{
     Batch, MemoryConfig, MemoryStorage, QueryBudget, SpanConsumer, SpanStore, SqliteConfig, SqliteStorage,
@@ -182,6 +182,7 @@ impl Pair {
             start_minute,
             end_minute: start_minute + 1 + random.below(4) as i64,
             step_minutes: 1,
+            series_max: RED_SERIES_MAX,
         };
         let budget = QueryBudget::unlimited();
         let found = self.sqlite.red(&request, &budget).await.unwrap();
