@@ -6,6 +6,7 @@ mod brokers;
 mod brokers_away;
 mod clients;
 mod crash;
+mod damage;
 mod fail_points;
 mod formats;
 mod member;
