@@ -307,8 +307,10 @@ impl PartitionTask {
             () = arrived.notified() => None,
             () = tokio::time::sleep(IDLE_TICK) => {
                 self.show_age();
-                self.look_for_stall().await;
-                self.pass_markers().await
+                match self.look_for_stall().await {
+                    Some(ended) => Some(ended),
+                    None => self.pass_markers().await,
+                }
             }
         }
     }

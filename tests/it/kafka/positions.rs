@@ -146,6 +146,30 @@ fn a_topic_that_was_deleted_and_made_again_is_noticed_and_read_from_its_beginnin
 }
 
 #[test]
+fn a_topic_that_was_made_again_and_is_empty_is_noticed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("zipkind.db");
+    let topic = topic("emptied", 1);
+    let variables = sqlite(path.to_str().unwrap(), &topic, &[]);
+    send(&topic, 0, (0..10).map(body));
+    let process = start(folder.path(), &variables);
+    wait_until_consumed(&process, &topic, 10);
+    process.terminate();
+    delete(&topic);
+    create(&topic, 1);
+    let process = start(folder.path(), &variables);
+    wait_for("it is noticed", || (value(&process, "kafka_collector_topics_made_anew_total", "") == 1.0).then_some(()));
+    wait_for("the position moves to its beginning", || {
+        (value(&process, "kafka_collector_consumed_offset", &topic) == 0.0).then_some(())
+    });
+    send(&topic, 0, (100..104).map(body));
+    wait_until_consumed(&process, &topic, 4);
+    assert_eq!(all_stored(100..104).faults(process.address()), Vec::<String>::new());
+    assert_eq!(value(&process, "kafka_collector_topics_made_anew_total", ""), 1.0);
+    assert_eq!(value(&process, "kafka_collector_repositions_total", "stalled"), 0.0, "the group was not joined anew");
+}
+
+#[test]
 fn messages_that_kafka_deleted_before_they_were_read_are_counted_and_logged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("zipkind.db");

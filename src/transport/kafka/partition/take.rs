@@ -37,17 +37,7 @@ impl PartitionTask {
                 return None;
             }
             Step::MadeAnew => {
-                tracing::warn!(
-                    topic = self.topic,
-                    partition = self.partition,
-                    stored_offset = before,
-                    offset,
-                    "the topic is not the one it was: it was deleted and made again, or lost its end; it is read from its beginning"
-                );
-                // Nothing of the new topic is stored; the count tells that from the old topic's end.
-                self.metrics.consumed.set(0);
-                self.shared.metrics.made_anew.inc();
-                return Some(Ended::Again(Reposition::MadeAnew));
+                return Some(self.made_anew(before.unwrap_or_default(), offset));
             }
             Step::Take { from } => from,
         };
@@ -74,6 +64,21 @@ impl PartitionTask {
                 self.hand_on(&place, payload, spans, permit).await
             }
         }
+    }
+
+    /// The topic is another one than the position tells of, as `offset` shows: a message, or the end.
+    pub(super) fn made_anew(&self, stored_offset: i64, offset: i64) -> Ended {
+        tracing::warn!(
+            topic = self.topic,
+            partition = self.partition,
+            stored_offset,
+            offset,
+            "the topic is not the one it was: it was deleted and made again, or lost its end; it is read from its beginning"
+        );
+        // Nothing of the new topic is stored; the count tells that from the old topic's end.
+        self.metrics.consumed.set(0);
+        self.shared.metrics.made_anew.inc();
+        Ended::Again(Reposition::MadeAnew)
     }
 
     /// Zipkin's counters, and ours.
