@@ -58,7 +58,7 @@ pub(super) enum Reposition {
 }
 
 impl Reposition {
-    const ALL: [Self; 4] = [Self::StorageUnavailable, Self::StalePosition, Self::MadeAnew, Self::Stalled];
+    const ALL: [Self; 5] = [Self::StorageUnavailable, Self::StalePosition, Self::MadeAnew, Self::Stalled, Self::Damage];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -216,8 +216,12 @@ impl KafkaMetrics {
     }
 
     pub(super) fn poisoned(&self, poison: Poison) {
-        self.transport.messages_dropped.inc();
-        self.poison.with_label_values(&[poison.as_str()]).inc();
+        self.poisoned_many(poison, 1);
+    }
+
+    pub(super) fn poisoned_many(&self, poison: Poison, messages: u64) {
+        self.transport.messages_dropped.inc_by(messages);
+        self.poison.with_label_values(&[poison.as_str()]).inc_by(messages);
     }
 
     pub(super) fn dead_letter(&self, delivered: bool) {

@@ -19,6 +19,12 @@ use super::{CALL_TIMEOUT, Ended, PartitionTask, Stop};
 /// How long reading from one offset may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Steps of each length before they become one offset longer, and their greatest length. The first offsets are tried one by
+/// one, so that nothing readable between two damaged batches is missed where batches have the usual size. Behind
+/// [`STEPS_OF_A_LENGTH`] messages that cannot be read, fewer than [`STEP_MAX`] readable ones in a row can be missed.
+const STEPS_OF_A_LENGTH: i64 = 64;
+const STEP_MAX: i64 = 16;
+
 /// What reading from an offset came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Probe {
@@ -27,6 +33,11 @@ enum Probe {
     Damaged,
     /// Neither in time, or the task is to stop.
     Unknown,
+}
+
+/// How far the next step goes after so many.
+fn step(steps: i64) -> i64 {
+    (steps / STEPS_OF_A_LENGTH + 1).min(STEP_MAX)
 }
 
 /// True for errors that come again with every fetch of the same batch.
@@ -44,7 +55,7 @@ impl PartitionTask {
             let _ = self.seek(next).await;
             return (*self.stop.borrow() != Stop::No).then_some(Ended::Stopped);
         };
-        let messages = behind - next;
+        let messages = (behind - next).unsigned_abs();
         tracing::error!(
             topic = self.topic,
             partition = self.partition,
@@ -53,9 +64,7 @@ impl PartitionTask {
             messages,
             "messages cannot be read, their bytes are damaged, and are passed"
         );
-        for _ in 0..messages {
-            self.shared.metrics.poisoned(Poison::Damaged);
-        }
+        self.shared.metrics.poisoned_many(Poison::Damaged, messages);
         self.end_seen = None;
         self.progress = Progress::resume(behind, None);
         let ended = self.hand_on_nothing(next, behind).await;
@@ -65,7 +74,7 @@ impl PartitionTask {
         ended
     }
 
-    /// The first offset from `damaged` on from which can be read: steps of double length until one is found, then halves.
+    /// The first offset from `damaged` on from which can be read.
     async fn end_of_damage(&mut self, queue: &PartitionQueue<Events>, arrived: &Notify, damaged: i64) -> Option<i64> {
         let watermarks = self.shared.prober.watermarks(&self.topic, self.partition, CALL_TIMEOUT).await;
         let (_, end) = watermarks.ok()?;
@@ -73,22 +82,23 @@ impl PartitionTask {
         if self.probe(queue, arrived, damaged).await != Probe::Damaged {
             return None;
         }
-        let (mut damaged, mut readable, mut step) = (damaged, end, 1);
-        while damaged + step < end {
-            match self.probe(queue, arrived, damaged + step).await {
+        let (mut damaged, mut readable, mut steps) = (damaged, end, 0);
+        while damaged + step(steps) < end {
+            let place = damaged + step(steps);
+            match self.probe(queue, arrived, place).await {
                 Probe::Readable => {
-                    readable = damaged + step;
+                    readable = place;
                     break;
                 }
-                Probe::Damaged => (damaged, step) = (damaged + step, step * 2),
+                Probe::Damaged => (damaged, steps) = (place, steps + 1),
                 Probe::Unknown => return None,
             }
         }
-        while readable - damaged > 1 {
-            let middle = damaged + (readable - damaged) / 2;
-            match self.probe(queue, arrived, middle).await {
-                Probe::Readable => readable = middle,
-                Probe::Damaged => damaged = middle,
+        // What the last step went over, one by one.
+        while damaged + 1 < readable {
+            match self.probe(queue, arrived, damaged + 1).await {
+                Probe::Readable => readable = damaged + 1,
+                Probe::Damaged => damaged += 1,
                 Probe::Unknown => return None,
             }
         }
