@@ -55,6 +55,8 @@ pub(super) enum Reposition {
     MadeAnew,
     /// It gave nothing though it had something; the group was joined anew.
     Stalled,
+    /// The end of damaged messages was looked for, and the client did not go back from there.
+    Damage,
 }
 
 impl Reposition {
@@ -66,6 +68,7 @@ impl Reposition {
             Self::StalePosition => "stale_position",
             Self::MadeAnew => "made_anew",
             Self::Stalled => "stalled",
+            Self::Damage => "damage",
         }
     }
 }

@@ -4,6 +4,8 @@ mod damage;
 mod settle;
 mod stall;
 mod take;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -92,32 +94,7 @@ impl Running {
         let (stop, stopped) = watch::channel(Stop::No);
         let end = Arc::new(End::default());
         let drain_timeout = shared.config.drain_timeout;
-        let Begin { topic, partition, progress, done, queue, member } = begin;
-        let content = if shared.config.otlp_topics.contains(&topic) { Content::Otlp } else { Content::Zipkin };
-        let metrics = shared.metrics.partition(&topic, partition);
-        if let Some(done) = done {
-            metrics.consumed.set(done);
-        }
-        let task = PartitionTask {
-            lane: shared.collector.open_lane(&format!("{topic}/{partition}")),
-            metrics,
-            prefetch: shared.budget.empty_permit(),
-            shared,
-            member,
-            topic,
-            partition,
-            content,
-            progress,
-            origin: None,
-            under_way: VecDeque::new(),
-            settled_next: None,
-            unsaved: false,
-            pause: PAUSE,
-            stop: stopped,
-            end: Arc::clone(&end),
-            end_seen: None,
-            idle: Idle::default(),
-        };
+        let (queue, task) = PartitionTask::new(shared, begin, stopped, Arc::clone(&end));
         Self { stop, task: tokio::spawn(task.run(queue)), end, drain_timeout }
     }
 
@@ -203,6 +180,41 @@ struct PartitionTask {
 }
 
 impl PartitionTask {
+    fn new(
+        shared: Arc<Shared>,
+        begin: Begin,
+        stop: watch::Receiver<Stop>,
+        end: Arc<End>,
+    ) -> (PartitionQueue<Events>, Self) {
+        let Begin { topic, partition, progress, done, queue, member } = begin;
+        let content = if shared.config.otlp_topics.contains(&topic) { Content::Otlp } else { Content::Zipkin };
+        let metrics = shared.metrics.partition(&topic, partition);
+        if let Some(done) = done {
+            metrics.consumed.set(done);
+        }
+        let task = Self {
+            lane: shared.collector.open_lane(&format!("{topic}/{partition}")),
+            metrics,
+            prefetch: shared.budget.empty_permit(),
+            shared,
+            member,
+            topic,
+            partition,
+            content,
+            progress,
+            origin: None,
+            under_way: VecDeque::new(),
+            settled_next: None,
+            unsaved: false,
+            pause: PAUSE,
+            stop,
+            end,
+            end_seen: None,
+            idle: Idle::default(),
+        };
+        (queue, task)
+    }
+
     async fn run(mut self, mut queue: PartitionQueue<Events>) {
         let arrived = Arc::new(Notify::new());
         let notify = Arc::clone(&arrived);

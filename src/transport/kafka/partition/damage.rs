@@ -13,12 +13,12 @@ use tokio::time::Instant;
 
 use super::super::consumer::Events;
 use super::super::message::Poison;
+use super::super::metrics::Reposition;
 use super::super::progress::Progress;
 use super::{CALL_TIMEOUT, Ended, PartitionTask, Stop};
 
 /// How long reading from one offset may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Steps of each length before they become one offset longer, and their greatest length. The first offsets are tried one by
 /// one, so that nothing readable between two damaged batches is missed where batches have the usual size. Behind
 /// [`STEPS_OF_A_LENGTH`] messages that cannot be read, fewer than [`STEP_MAX`] readable ones in a row can be missed.
@@ -50,28 +50,34 @@ impl PartitionTask {
     /// Passes what cannot be read, counts it, and goes on behind it. What is not found out now is tried at the next error.
     pub(super) async fn pass_damage(&mut self, queue: &PartitionQueue<Events>, arrived: &Notify) -> Option<Ended> {
         let next = self.progress.next()?;
-        let Some(behind) = self.end_of_damage(queue, arrived, next).await else {
-            // Back to where it was: nothing is skipped that was not found to be damaged.
-            let _ = self.seek(next).await;
-            return (*self.stop.borrow() != Stop::No).then_some(Ended::Stopped);
-        };
-        let messages = (behind - next).unsigned_abs();
-        tracing::error!(
-            topic = self.topic,
-            partition = self.partition,
-            from = next,
-            to = behind,
-            messages,
-            "messages cannot be read, their bytes are damaged, and are passed"
-        );
-        self.shared.metrics.poisoned_many(Poison::Damaged, messages);
-        self.end_seen = None;
-        self.progress = Progress::resume(behind, None);
-        let ended = self.hand_on_nothing(next, behind).await;
-        if let Err(error) = self.seek(behind).await {
-            tracing::warn!(%error, topic = self.topic, partition = self.partition, "a seek failed");
+        self.origin.get_or_insert(next);
+        let behind = self.end_of_damage(queue, arrived, next).await.unwrap_or(next);
+        if *self.stop.borrow() != Stop::No {
+            return Some(Ended::Stopped);
         }
-        ended
+        if behind > next {
+            let messages = (behind - next).unsigned_abs();
+            tracing::error!(
+                topic = self.topic,
+                partition = self.partition,
+                from = next,
+                to = behind,
+                messages,
+                "messages cannot be read, their bytes are damaged, and are passed"
+            );
+            self.shared.metrics.poisoned_many(Poison::Damaged, messages);
+            self.end_seen = None;
+            self.progress = Progress::resume(behind, None);
+            if let Some(ended) = self.hand_on_nothing(next, behind).await {
+                return Some(ended);
+            }
+        }
+        // The search left the client at another place: without this seek, reading on would skip what was never looked at.
+        let sought = self.seek(behind).await;
+        sought.err().map(|error| {
+            tracing::warn!(%error, topic = self.topic, partition = self.partition, offset = behind, "a seek failed");
+            Ended::Again(Reposition::Damage)
+        })
     }
 
     /// The first offset from `damaged` on from which can be read.
