@@ -336,7 +336,7 @@ impl ClientContext for Events {
             for (number, partition) in &topic.partitions {
                 let place = (name.clone(), *number);
                 let Some(task) = running.get(&place) else { continue };
-                task.note_end(partition.eof_offset);
+                task.note_end(partition.eof_offset, partition.next_offset);
                 if partition.hi_offset < 0 {
                     continue;
                 }

@@ -46,6 +46,10 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// After the drain timeout, how long until a task that does not end is cut off.
 const END_GRACE: Duration = Duration::from_secs(2);
 
+/// What the statistics tell is sure to be newer than something in the queue after so many tellings: the first may have been
+/// put together before.
+const TELLINGS_AFTER: u64 = 2;
+
 /// What a task is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
@@ -72,6 +76,8 @@ pub(super) struct Begin {
 #[derive(Debug, Default)]
 struct End {
     offset: AtomicI64,
+    /// The offset that the client asks for next; below 0 until it knows.
+    fetched_from: AtomicI64,
     /// Counts what was told, so that old news are known as such.
     tellings: AtomicU64,
     /// The offset after the last message and one more, by the last fetch.
@@ -116,9 +122,10 @@ impl Running {
         self.end.high_told.swap(offset + 1, Ordering::Relaxed) != offset + 1
     }
 
-    /// Notes the offset up to which everything was in the queue.
-    pub(super) fn note_end(&self, offset: i64) {
+    /// Notes the offset up to which everything was in the queue, and the one that is asked for next.
+    pub(super) fn note_end(&self, offset: i64, fetched_from: i64) {
         self.end.offset.store(offset, Ordering::Relaxed);
+        self.end.fetched_from.store(fetched_from, Ordering::Relaxed);
         self.end.tellings.fetch_add(1, Ordering::Release);
     }
 
@@ -176,6 +183,8 @@ struct PartitionTask {
     end: Arc<End>,
     /// How often the end had been told when the queue said that it was reached.
     end_seen: Option<u64>,
+    /// The same when damage was met before the first message.
+    damage_seen: Option<u64>,
     idle: Idle,
 }
 
@@ -210,6 +219,7 @@ impl PartitionTask {
             stop,
             end,
             end_seen: None,
+            damage_seen: None,
             idle: Idle::default(),
         };
         (queue, task)
@@ -333,8 +343,6 @@ impl PartitionTask {
     /// Sound because everything before an end that librdkafka has told was in the queue before: when it was told after the
     /// queue said "end" and the queue is empty now, everything before it was taken.
     async fn pass_markers(&mut self) -> Option<Ended> {
-        // One telling may have been put together before the queue's word was read.
-        const TELLINGS_AFTER: u64 = 2;
         let (seen, next) = (self.end_seen?, self.progress.next()?);
         let told = self.end.tellings.load(Ordering::Acquire);
         if told < seen + TELLINGS_AFTER || !self.under_way.is_empty() {

@@ -62,7 +62,7 @@ fn servers() -> String {
         let gzip = [("compression.type", "gzip"), ("linger.ms", "500"), ("acks", "all")];
         let bad = |topic: &str, ids: Range<u64>| send_with(&producer_at(&servers, &gzip), topic, 0, ids.map(good));
         let well = |topic: &str, ids: Range<u64>| send_to(&servers, topic, 0, ids.map(good));
-        ["around", "between"].iter().for_each(|topic| broker.create(topic));
+        ["around", "between", "first"].iter().for_each(|topic| broker.create(topic));
         well("around", 1..2);
         bad("around", 100..120);
         well("around", 2..4);
@@ -73,8 +73,9 @@ fn servers() -> String {
         well("between", 2..3);
         bad("between", 105..108);
         well("between", 3..4);
+        bad("first", 100..104);
         broker.kill();
-        ["around", "between"].iter().for_each(|topic| damage_batches_in_gzip(&broker, topic));
+        ["around", "between", "first"].iter().for_each(|topic| damage_batches_in_gzip(&broker, topic));
         broker.restart();
         broker
     });
@@ -117,4 +118,17 @@ fn what_can_be_read_between_damaged_batches_is_kept() {
     wait_until_consumed(&server, 11);
     are_there(&server, 1..4);
     assert_eq!(damaged(&server), 8.0);
+}
+
+#[test]
+fn damage_before_the_first_message_is_passed_too() {
+    let servers = servers();
+    for (store, group) in [(Store::Sqlite, "first-sqlite"), (Store::Memory, "first-memory")] {
+        let mut variables = reads(&servers, "first");
+        variables.push(("KAFKA_GROUP_ID", group));
+        let server = Server::start(store, &variables);
+        wait_for("the damage is passed", || (damaged(&server) == 4.0).then_some(()));
+        send_to(&servers, "first", 0, [good(1)]);
+        are_there(&server, 1..2);
+    }
 }

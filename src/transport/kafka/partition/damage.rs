@@ -3,6 +3,7 @@
 //! librdkafka tells the error and fetches the same batch for ever. Where the batch ends it does not tell, so that place is looked
 //! for: reading fails from anywhere within the batch, and works behind it.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rdkafka::consumer::base_consumer::PartitionQueue;
@@ -15,7 +16,7 @@ use super::super::consumer::Events;
 use super::super::message::Poison;
 use super::super::metrics::Reposition;
 use super::super::progress::Progress;
-use super::{CALL_TIMEOUT, Ended, PartitionTask, Stop};
+use super::{CALL_TIMEOUT, Ended, PAUSE, PartitionTask, Stop, TELLINGS_AFTER};
 
 /// How long reading from one offset may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -49,7 +50,11 @@ pub(super) fn is_damage(error: &KafkaError) -> bool {
 impl PartitionTask {
     /// Passes what cannot be read, counts it, and goes on behind it. What is not found out now is tried at the next error.
     pub(super) async fn pass_damage(&mut self, queue: &PartitionQueue<Events>, arrived: &Notify) -> Option<Ended> {
-        let next = self.progress.next()?;
+        let Some(next) = self.place_of_damage() else {
+            // Checksums are compared with every fetch, without a pause between two.
+            tokio::time::sleep(PAUSE).await;
+            return None;
+        };
         self.origin.get_or_insert(next);
         let behind = self.end_of_damage(queue, arrived, next).await.unwrap_or(next);
         if *self.stop.borrow() != Stop::No {
@@ -78,6 +83,22 @@ impl PartitionTask {
             tracing::warn!(%error, topic = self.topic, partition = self.partition, offset = behind, "a seek failed");
             Ended::Again(Reposition::Damage)
         })
+    }
+
+    /// The first offset that cannot be read: the position, or, before the first message, where the client stands by its own
+    /// word. That must have been told since the error: `None` as long as it was not, and the error comes again.
+    pub(super) fn place_of_damage(&mut self) -> Option<i64> {
+        if let Some(next) = self.progress.next() {
+            return Some(next);
+        }
+        let told = self.end.tellings.load(Ordering::Acquire);
+        let seen = *self.damage_seen.get_or_insert(told);
+        if told < seen + TELLINGS_AFTER {
+            return None;
+        }
+        self.damage_seen = None;
+        let place = self.end.fetched_from.load(Ordering::Relaxed);
+        (place >= 0).then_some(place)
     }
 
     /// The first offset from `damaged` on from which can be read.

@@ -62,3 +62,24 @@ async fn where_a_seek_fails_after_damage_nothing_is_read_on() {
     assert!(matches!(ended, Some(Ended::Again(Reposition::Damage))), "it went on from where the search left it");
     assert_eq!((task.progress.next(), task.origin), (Some(3), Some(3)), "nothing is passed that was not found damaged");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_before_the_first_message_waits_for_news_of_where_the_client_stands() {
+    let brokers = MockCluster::new(1).unwrap();
+    brokers.create_topic(TOPIC, 1, 1).unwrap();
+    let (_stop, _queue, mut task) = task_whose_seeks_fail(brokers.bootstrap_servers(), 0);
+    task.progress = Progress::default();
+    let told = Arc::clone(&task.end);
+    let tell = |offset: i64| {
+        told.fetched_from.store(offset, Ordering::Relaxed);
+        told.tellings.fetch_add(1, Ordering::Release);
+    };
+    tell(5);
+    assert_eq!(task.place_of_damage(), None, "that was told before the error");
+    tell(7);
+    assert_eq!(task.place_of_damage(), None, "that may have been put together before it");
+    tell(7);
+    assert_eq!(task.place_of_damage(), Some(7));
+    task.progress = Progress::resume(9, None);
+    assert_eq!(task.place_of_damage(), Some(9));
+}
