@@ -49,6 +49,8 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("partition.assignment.strategy", "cooperative-sticky"),
     // A queue that was full is filled again soon, not after a second.
     ("fetch.queue.backoff.ms", "20"),
+    // Java's: what a disk made of a batch is not taken for messages.
+    ("check.crcs", "true"),
     // New topics and partitions are noticed within this time.
     ("topic.metadata.refresh.interval.ms", "30000"),
 ];

@@ -52,6 +52,15 @@ fn damage_batches_in_gzip(broker: &Broker, topic: &str) {
     assert!(damaged >= 1, "{damaged} batches of {topic} are in gzip");
 }
 
+/// Overwrites the records of batches that begin within these offsets, as a bad disk does.
+fn overwrite_batches(broker: &Broker, topic: &str, offsets: Range<u64>) {
+    change_batches(broker, topic, |offset, batch| {
+        if offsets.contains(&offset) {
+            batch[RECORDS_AT..].fill(0x5a);
+        }
+    });
+}
+
 /// A broker whose topics have damaged batches, for all tests here: their files are changed behind its back.
 fn servers() -> String {
     static BROKER: OnceLock<Broker> = OnceLock::new();
@@ -62,7 +71,7 @@ fn servers() -> String {
         let gzip = [("compression.type", "gzip"), ("linger.ms", "500"), ("acks", "all")];
         let bad = |topic: &str, ids: Range<u64>| send_with(&producer_at(&servers, &gzip), topic, 0, ids.map(good));
         let well = |topic: &str, ids: Range<u64>| send_to(&servers, topic, 0, ids.map(good));
-        ["around", "between", "first"].iter().for_each(|topic| broker.create(topic));
+        ["around", "between", "first", "overwritten"].iter().for_each(|topic| broker.create(topic));
         well("around", 1..2);
         bad("around", 100..120);
         well("around", 2..4);
@@ -74,9 +83,14 @@ fn servers() -> String {
         bad("between", 105..108);
         well("between", 3..4);
         bad("first", 100..104);
+        well("overwritten", 1..2);
+        well("overwritten", 100..103);
+        well("overwritten", 2..3);
         broker.kill();
         ["around", "between", "first"].iter().for_each(|topic| damage_batches_in_gzip(&broker, topic));
         broker.restart();
+        // A broker that starts cuts such batches off by itself.
+        overwrite_batches(&broker, "overwritten", 1..4);
         broker
     });
     broker.servers()
@@ -131,4 +145,13 @@ fn damage_before_the_first_message_is_passed_too() {
         send_to(&servers, "first", 0, [good(1)]);
         are_there(&server, 1..2);
     }
+}
+
+#[test]
+fn overwritten_batches_are_passed_and_nothing_of_them_is_stored() {
+    let server = Server::start(Store::Sqlite, &reads(&servers(), "overwritten"));
+    wait_until_consumed(&server, 5);
+    are_there(&server, 1..3);
+    assert_eq!(damaged(&server), 3.0);
+    assert_eq!(metric(&server, "kafka_collector_poison_messages_total", &[]), 3.0);
 }

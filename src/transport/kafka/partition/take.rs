@@ -41,6 +41,16 @@ impl PartitionTask {
             }
             Step::Take { from } => from,
         };
+        if before.is_none() && self.damage_seen.take().is_some() {
+            // The client passed it by itself, and does not tell how many messages it was.
+            tracing::error!(
+                topic = self.topic,
+                partition = self.partition,
+                to = offset,
+                "damaged messages were passed"
+            );
+            self.shared.metrics.poisoned(Poison::Damaged);
+        }
         self.origin.get_or_insert(from);
         if from < offset {
             self.look_into_gap(from, offset);
