@@ -56,6 +56,21 @@ test.describe('filters find what they say', () => {
     await expect(page).toHaveURL(/endTs=\d+/);
   });
 
+  test('are not added by a suggestion that was only passed over', async ({ page, server }) => {
+    await page.goto(server.ui(''));
+    await filters(page).click();
+    const option = page.getByRole('listbox', { name: 'Suggestions' }).getByRole('option', { name: /error/ });
+    await option.hover();
+    await expect(option).toHaveAttribute('aria-selected', 'true');
+    await page.keyboard.press('Escape');
+    await expect(option).toHaveCount(0);
+    await filters(page).click();
+    await expect(option).toBeVisible();
+    await page.keyboard.press('Enter');
+    await expect(page).toHaveURL(/endTs=\d+/);
+    await expect(page.getByRole('button', { name: /Remove filter/ })).toHaveCount(0);
+  });
+
   test('Backspace in an empty box edits the last one; a cross removes it', async ({ page, server }) => {
     await page.goto(server.ui('?annotationQuery=a%3D1&minDuration=5ms'));
     await expect(page.getByRole('button', { name: 'at least: 5ms', exact: true })).toBeVisible();

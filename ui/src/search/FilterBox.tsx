@@ -22,23 +22,27 @@ export function FilterBox(props: {
   const navigate = useNavigate();
   const [text, setText] = useState('');
   const [open, setOpen] = useState(false);
-  /** The suggestion that Enter and Tab take, -1 for none. */
-  const [active, setActive] = useState(-1);
+  /** The suggestion that Enter and Tab take: the first one, or one by its id, for names come in late and move the others. */
+  const [marked, setMarked] = useState<'first' | { readonly id: string }>();
   const listId = useId();
   const input = useRef<HTMLInputElement>(null);
   const quiet = useRef(false);
   const { known, failed } = useKnownNames(search.serviceName, text);
   const suggestions = open ? suggest(text, known, search) : [];
+  const active = marked === 'first' ? 0 : suggestions.findIndex(({ id }) => id === marked?.id);
   const filters = filtersOf(search);
   const optionId = (at: number) => `${listId}-${at}`;
   useEffect(() => {
     if (active >= 0) document.getElementById(`${listId}-${active}`)?.scrollIntoView({ block: 'nearest' });
   }, [active, listId]);
 
+  const close = () => {
+    setOpen(false);
+    setMarked(undefined);
+  };
   /** Back to the input without suggestions, which would cover what is below the box. */
   const rest = () => {
-    setOpen(false);
-    setActive(-1);
+    close();
     quiet.current = true;
     input.current?.focus();
     quiet.current = false;
@@ -46,7 +50,7 @@ export function FilterBox(props: {
   const type = (next: string) => {
     setText(next);
     setOpen(true);
-    setActive(next === '' ? -1 : 0);
+    setMarked(next === '' ? undefined : 'first');
   };
   const write = (next: string) => {
     type(next);
@@ -74,10 +78,10 @@ export function FilterBox(props: {
     else if (event.key === 'Enter') accept(focused ?? suggestions[0]);
     else if (event.key === 'Tab' && !event.shiftKey && focused && text !== '') accept(focused);
     else if (event.key === 'Backspace' && text === '' && filters.length > 0) edit(filters.at(-1) as Filter);
-    else if (event.key === 'Escape' && open) setOpen(false);
+    else if (event.key === 'Escape' && open) close();
     else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
       setOpen(true);
-      setActive(nextOption(active, event.key === 'ArrowDown' ? 1 : -1, suggestions.length));
+      setMarked(suggestions[nextOption(active, event.key === 'ArrowDown' ? 1 : -1, suggestions.length)]);
     } else return;
     event.preventDefault();
     event.stopPropagation();
@@ -88,7 +92,7 @@ export function FilterBox(props: {
     <div
       className={styles.box}
       onClick={(event) => event.target === event.currentTarget && input.current?.focus()}
-      onBlur={(event) => !event.currentTarget.contains(event.relatedTarget) && setOpen(false)}
+      onBlur={(event) => !event.currentTarget.contains(event.relatedTarget) && close()}
     >
       <FilterIcon className={styles.icon} aria-hidden="true" />
       {filters.map((filter) => (
@@ -126,7 +130,13 @@ export function FilterBox(props: {
         />
       </div>
       <div className={styles.popup} hidden={!open || (suggestions.length === 0 && !failed)}>
-        <div role="listbox" id={listId} aria-label={t('suggestions')} className={styles.list}>
+        <div
+          role="listbox"
+          id={listId}
+          aria-label={t('suggestions')}
+          className={styles.list}
+          onMouseLeave={() => text === '' && setMarked(undefined)}
+        >
           {suggestions.map((suggestion, at) => (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the keys reach the input, which keeps the focus
             <div
@@ -136,7 +146,7 @@ export function FilterBox(props: {
               aria-selected={at === active}
               className={styles.option}
               onMouseDown={(event) => event.preventDefault()}
-              onMouseMove={() => setActive(at)}
+              onMouseMove={() => setMarked(suggestion)}
               onClick={() => accept(suggestion)}
             >
               <SuggestionText suggestion={suggestion} />
