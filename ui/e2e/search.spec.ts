@@ -135,6 +135,27 @@ test.describe('filters find what they say', () => {
   });
 });
 
+test('a search that waits for the settings gives way to where the reader goes meanwhile', async ({ page, server }) => {
+  let release = (_: unknown) => undefined as unknown;
+  const held = new Promise((resolve) => {
+    release = resolve;
+  });
+  await page.route(/config\.json/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto(server.ui(''));
+  await run(page).click();
+  await page.getByRole('link', { name: 'Settings' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Settings' })).toBeVisible();
+  const answered = page.waitForResponse(/config\.json/);
+  release(undefined);
+  await (await answered).finished();
+  await page.getByRole('radio', { name: 'UTC', exact: true }).check();
+  await expect(page.getByRole('heading', { level: 1, name: 'Settings' })).toBeVisible();
+  await expect(page).toHaveURL(/settings$/);
+});
+
 test('a trace id pasted in any form leads to the trace', async ({ page, server }) => {
   const [id = ''] = await store(server, { service: newService('ids'), name: 'by id' });
   const box = page.getByRole('textbox', { name: 'Go to a trace' });

@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
-import { useEffect, useMemo } from 'react';
+import { useNavigate, useRouter } from '@tanstack/react-router';
+import { useEffect, useMemo, useRef } from 'react';
 import { asksForSearch, formatSearch, parseSearch, type SearchAddress } from '../address/search';
 import { useRawAddress } from '../address/useRaw';
 import { configQuery, defaultConfig, useConfig } from '../api/config';
@@ -25,6 +25,8 @@ export function useSearchState(): SearchState {
   const { raw, now } = useRawAddress();
   const client = useQueryClient();
   const navigate = useNavigate();
+  const router = useRouter();
+  const runs = useRef(0);
   const { config, ready } = useConfig();
   const keys = useQuery(autocompleteKeysQuery());
   const search = useMemo(() => parseSearch(raw, keys.data ?? []), [raw, keys.data]);
@@ -46,7 +48,11 @@ export function useSearchState(): SearchState {
     },
     run: async ({ brush: _, ...next }) => {
       // Not with defaults of our own while the operator's are on their way.
+      runs.current += 1;
+      const asked = { run: runs.current, href: router.latestLocation.href };
       const known = ready ? config : await client.ensureQueryData(configQuery).catch(() => defaultConfig);
+      // Meanwhile a newer search was asked for, or the reader went elsewhere.
+      if (asked.run !== runs.current || asked.href !== router.latestLocation.href) return;
       const lookback = endingAt(next.lookback ?? defaultLookback(known), Date.now());
       const limit = next.limit ?? String(known.queryLimit);
       await navigate({ to: '/', search: formatSearch({ ...next, limit, services: [], errorsOnly: false, lookback }) });
