@@ -29,6 +29,7 @@ export function useTraceAddress(): { address: TraceAddress; update: UpdateAddres
   const latest = useRef(address);
   // What was written and is not yet seen as the router's location, oldest first.
   const pending = useRef([searchStr]);
+  const shown = useRef(searchStr);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const [budget] = useState(() => new WriteBudget(WRITES_AT_ONCE, WRITE_EVERY_MS, performance.now()));
 
@@ -39,7 +40,9 @@ export function useTraceAddress(): { address: TraceAddress; update: UpdateAddres
       const search = formatTrace(latest.current);
       const text = formatRaw(search);
       if (text === router.latestLocation.searchStr) return;
-      pending.current.push(text);
+      // What is shown already comes with no change of the location that could take it off the list.
+      if (text === shown.current) pending.current = [];
+      else pending.current.push(text);
       budget.spend(performance.now());
       const { pathname } = router.latestLocation;
       void router.navigate({ to: pathname, search: search as never, replace, resetScroll: false });
@@ -69,6 +72,7 @@ export function useTraceAddress(): { address: TraceAddress; update: UpdateAddres
   }, [write]);
 
   useEffect(() => {
+    shown.current = searchStr;
     const seen = pending.current.lastIndexOf(searchStr);
     if (seen >= 0) {
       pending.current.splice(0, seen + 1);
