@@ -2,15 +2,15 @@ import type { ErrorComponentProps } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ErrorPanel } from '../widgets/StatePanel';
-import { mayReload, reloadFor } from './missingChunk';
+import { mayReload, reloadOnce } from './missingChunk';
 
 /** Shown in place of a page whose code threw, or whose chunk is gone after an upgrade of the server. */
 export function Crash({ error }: ErrorComponentProps) {
   const { t } = useTranslation('common');
-  const [reloads] = useState(() => mayReload(error));
+  const [reloads, setReloads] = useState(() => mayReload(error));
   useEffect(() => {
-    if (reloads) reloadFor(error);
-  }, [reloads, error]);
+    if (reloads && !reloadOnce()) setReloads(false);
+  }, [reloads]);
   if (reloads) return null;
   return (
     <main id="content" tabIndex={-1}>
