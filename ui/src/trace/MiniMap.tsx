@@ -9,9 +9,8 @@ import { looksOf } from './look';
 import styles from './MiniMap.module.css';
 import { useCanvas } from './useCanvas';
 import type { TraceView, Zoom } from './useTraceView';
-import { panned } from './zoom';
+import { between, drawnZoom, panned, timeUnder } from './zoom';
 
-const DRAG_MIN_PX = 4;
 /** Rows drawn for each pixel of height: more would only cover each other. */
 const ROWS_PER_PX = 6;
 /** An error is a red mark at the start of its row: the colour of the service stays visible. */
@@ -25,16 +24,14 @@ export function MiniMap({ view }: { readonly view: TraceView }) {
   const format = useFormat();
   const { times, zoom } = view;
   const total = Math.max(1, times.durationUs);
+  const whole = { from: 0, to: total };
   const frame = useRef<HTMLDivElement>(null);
   const [drag, setDrag] = useState<Drag>();
-  const shown = drag?.kind === 'draw' ? { from: Math.min(drag.at, drag.to), to: Math.max(drag.at, drag.to) } : zoom;
+  const shown = drag?.kind === 'draw' ? between(drag.at, drag.to) : zoom;
   const left = percentOf(shown.from, 0, total);
   const right = percentOf(shown.to, 0, total);
 
-  const timeAt = (event: PointerEvent) => {
-    const box = frame.current!.getBoundingClientRect();
-    return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * total;
-  };
+  const timeAt = (event: PointerEvent) => timeUnder(event.clientX, frame.current!, whole);
   const onPointerDown = (event: PointerEvent<HTMLDivElement>) => {
     if (event.button !== 0 || (event.target as Element).closest('[role=slider]')) return;
     event.currentTarget.setPointerCapture(event.pointerId);
@@ -52,10 +49,8 @@ export function MiniMap({ view }: { readonly view: TraceView }) {
     setDrag(undefined);
     if (drag?.kind !== 'draw') return;
     // Where the pointer is now: the moves before may not have been drawn yet.
-    const end = timeAt(event);
-    const drawn = { from: Math.min(drag.at, end), to: Math.max(drag.at, end) };
-    const width = frame.current!.getBoundingClientRect().width;
-    if (((drawn.to - drawn.from) / total) * width >= DRAG_MIN_PX) view.setZoom(drawn);
+    const drawn = drawnZoom(between(drag.at, timeAt(event)), frame.current!, whole);
+    if (drawn) view.setZoom(drawn);
   };
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: the sliders and the zoom keys do the same by keyboard
@@ -119,8 +114,7 @@ function Handle(props: {
   };
   const onPointerMove = (event: PointerEvent<HTMLDivElement>) => {
     if (!event.currentTarget.hasPointerCapture(event.pointerId)) return;
-    const box = frame.current!.getBoundingClientRect();
-    move(((event.clientX - box.left) / box.width) * total);
+    move(timeUnder(event.clientX, frame.current!, { from: 0, to: total }));
   };
   return (
     <div

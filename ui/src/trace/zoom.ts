@@ -3,6 +3,26 @@ import type { TraceView, Zoom } from './useTraceView';
 
 /** Nothing shorter can be told apart: times are whole microseconds. */
 const ZOOM_MIN_US = 5;
+/** A drag shorter than this is a click. */
+const DRAG_MIN_PX = 4;
+
+/** The time under a pointer, where an element shows `zoom` from its left to its right edge. */
+export function timeUnder(clientX: number, element: Element, zoom: Zoom): number {
+  const box = element.getBoundingClientRect();
+  const share = Math.min(1, Math.max(0, (clientX - box.left) / box.width));
+  return zoom.from + share * (zoom.to - zoom.from);
+}
+
+/** From the one time to the other, whichever is the earlier. */
+export function between(a: number, b: number): Zoom {
+  return { from: Math.min(a, b), to: Math.max(a, b) };
+}
+
+/** What a drag over an element that shows `zoom` has drawn; undefined when it was a click. */
+export function drawnZoom(drawn: Zoom, element: Element, zoom: Zoom): Zoom | undefined {
+  const px = ((drawn.to - drawn.from) / (zoom.to - zoom.from)) * element.getBoundingClientRect().width;
+  return px >= DRAG_MIN_PX ? drawn : undefined;
+}
 
 /** Zooms by a factor (below 1: in) so that `at` stays where it is; undefined shows all. */
 export function zoomedBy(zoom: Zoom, factor: number, at: number, durationUs: number): Zoom | undefined {
