@@ -373,6 +373,30 @@ test('the scatter shows the traces, selects by drag and by keys, and opens by cl
   await expect(page.getByRole('heading', { level: 1 })).toContainText('middle');
 });
 
+test('the scatter is a heatmap on choice, which its address says', async ({ page, server }) => {
+  const service = newService('heat');
+  await store(
+    server,
+    { service, durationMs: 10 },
+    { service, durationMs: 11 },
+    { service, durationMs: 900, tags: { error: '' } },
+  );
+  await page.goto(server.ui(`?serviceName=${service}&${hour}&view=scatter`));
+  const plot = page.getByRole('application', { name: /Scatter plot of 3 traces/ });
+  const picture = () => plot.locator('canvas').evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL());
+  await expect(plot.locator('canvas')).toBeVisible();
+  const points = await picture();
+  await page.getByRole('button', { name: 'Heatmap' }).click();
+  await expect(page.getByText('darker: more traces')).toBeVisible();
+  await expect.poll(picture).not.toBe(points);
+  await expect(page).toHaveURL(/view=heatmap/);
+  await page.reload();
+  await expect(page.getByRole('button', { name: 'Heatmap' })).toHaveAttribute('aria-pressed', 'true');
+  await page.getByRole('button', { name: 'Heatmap' }).click();
+  await expect(page.getByText('darker: more traces')).toHaveCount(0);
+  await expect.poll(picture).toBe(points);
+});
+
 test('a click opens what lies under the pointer, also one that comes before the mark', async ({ page, server }) => {
   const service = newService('point');
   await store(server, { service, name: 'alone' });

@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { formatRaw, parseRaw } from './raw';
-import { asksForSearch, emptySearch, formatSearch, lookbackSteps, parseSearch, type SearchAddress } from './search';
+import {
+  asksForSearch,
+  emptySearch,
+  formatSearch,
+  lookbackSteps,
+  parseSearch,
+  type SearchAddress,
+  views,
+} from './search';
 
 const read = (query: string, keys: string[] = []) => parseSearch(parseRaw(query), keys);
 const write = (search: SearchAddress) => formatRaw(formatSearch(search));
@@ -93,7 +101,7 @@ test('random searches survive being written and read', () => {
         ? { kind: 'step', step: steps[random(steps.length)] as keyof typeof lookbackSteps, endTs: 1 + random(1e9) }
         : { kind: 'range', startTs: 1 + random(1000), endTs: 2000 + random(1000) },
       ...(random(2) && { order: 'longest' as const }),
-      view: random(2) ? 'scatter' : 'list',
+      view: views[random(views.length)] ?? 'list',
       sort: { key: random(2) ? 'errors' : 'start', descending: random(2) === 1 },
       services: random(2) ? [`s${random(9)}`, pick()] : [],
       errorsOnly: random(2) === 1,

@@ -27,6 +27,10 @@ export type Lookback =
 export const orders = ['longest', 'errors', 'spans'] as const;
 export type Order = (typeof orders)[number];
 
+export const views = ['list', 'scatter', 'heatmap'] as const;
+/** What is above the list: nothing, a point for each trace, or how many lie where. */
+export type View = (typeof views)[number];
+
 export type SortKey = 'duration' | 'start' | 'spans' | 'errors';
 export interface Sort {
   readonly key: SortKey;
@@ -54,7 +58,7 @@ export interface SearchAddress {
   readonly lookback?: Lookback;
   /** Which traces are found first where more match than the limit; the newest when absent. Servers with summaries only. */
   readonly order?: Order;
-  readonly view: 'list' | 'scatter';
+  readonly view: View;
   readonly sort: Sort;
   /** Services that a shown trace must have: a filter of the results, not of the query. */
   readonly services: readonly string[];
@@ -108,7 +112,7 @@ export function parseSearch(raw: RawSearch, autocompleteKeys: readonly string[] 
     annotations: terms,
     ...(lookback && { lookback }),
     ...(order && { order }),
-    view: first(raw, 'view') === 'scatter' ? 'scatter' : 'list',
+    view: views.find((one) => one === first(raw, 'view')) ?? 'list',
     sort: parseSort(first(raw, 'sort')),
     services: [...new Set(all(raw, 'svc').filter((name) => name !== ''))],
     errorsOnly: first(raw, 'err') === '1',

@@ -13,6 +13,7 @@ import {
   bin,
   brushBetween,
   growBrush,
+  isDense,
   logTicks,
   markerRadius,
   nearest,
@@ -35,6 +36,9 @@ interface ScatterProps {
   readonly shown: readonly TraceSummary[];
   readonly brush: Brush | undefined;
   readonly onBrush: (brush: Brush | undefined) => void;
+  /** Whether the density is drawn, which it always is above `scatterPointsMax`. */
+  readonly heat: boolean;
+  readonly onHeat: (heat: boolean) => void;
 }
 
 /** Duration over start time. The table below is its text alternative; a brush filters it. */
@@ -90,6 +94,7 @@ export default function Scatter(props: ScatterProps) {
     else return;
     event.preventDefault();
   };
+  const dense = isDense(data, props.heat);
   const under = cursor === undefined ? undefined : data.traces[cursor];
   return (
     <figure className={styles.figure}>
@@ -104,14 +109,17 @@ export default function Scatter(props: ScatterProps) {
       />
       <figcaption className={styles.caption}>
         <span className={styles.key}>
-          <svg viewBox="0 0 10 10" aria-hidden="true" className={styles.ok}>
-            <circle cx="5" cy="5" r="3.6" />
-          </svg>
-          {t('scatterOk')}
-          <svg viewBox="0 0 10 10" aria-hidden="true" className={styles.failed}>
-            <path d="M5 1 L9.3 8.8 H0.7 Z" />
-          </svg>
-          {t('scatterFailed')}
+          {dense ? <DensityKey /> : <PointKey />}
+          {data.traces.length <= scatterPointsMax && (
+            <button
+              type="button"
+              className="button small"
+              aria-pressed={props.heat}
+              onClick={() => props.onHeat(!props.heat)}
+            >
+              {t('heatmap')}
+            </button>
+          )}
         </span>
         <span role="status">
           {under
@@ -122,10 +130,43 @@ export default function Scatter(props: ScatterProps) {
                 spans: t('spans', { count: under.spanCount, number: format.number(under.spanCount) }),
                 errors: t('errors', { count: under.errorCount, number: format.number(under.errorCount) }),
               })
-            : t('scatterHint')}
+            : t(dense ? 'heatHint' : 'scatterHint')}
         </span>
       </figcaption>
     </figure>
+  );
+}
+
+function PointKey() {
+  const { t } = useTranslation('search');
+  return (
+    <>
+      <svg viewBox="0 0 10 10" aria-hidden="true" className={styles.ok}>
+        <circle cx="5" cy="5" r="3.6" />
+      </svg>
+      {t('scatterOk')}
+      <svg viewBox="0 0 10 10" aria-hidden="true" className={styles.failed}>
+        <path d="M5 1 L9.3 8.8 H0.7 Z" />
+      </svg>
+      {t('scatterFailed')}
+    </>
+  );
+}
+
+function DensityKey() {
+  const { t } = useTranslation('search');
+  return (
+    <>
+      <svg viewBox="0 0 22 10" aria-hidden="true" className={styles.density}>
+        <rect width="10" height="10" opacity="0.3" />
+        <rect x="12" width="10" height="10" />
+      </svg>
+      {t('heatMore')}
+      <svg viewBox="0 0 10 10" aria-hidden="true" className={styles.frame}>
+        <rect x="1" y="1" width="8" height="8" />
+      </svg>
+      {t('scatterFailed')}
+    </>
   );
 }
 
@@ -264,7 +305,7 @@ function draw(
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
-  if (data.traces.length > scatterPointsMax) drawCells(ctx, data, place, colours, cellPx * ratio);
+  if (isDense(data, view.heat)) drawCells(ctx, data, place, colours, cellPx * ratio);
   else drawPoints(ctx, data, place, colours, new Set(shown), ratio);
   if (brush) {
     const x0 = u.valToPos(brush.startMs, 'x', true);

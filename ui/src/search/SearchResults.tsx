@@ -105,17 +105,24 @@ function Content(props: ResultsProps & { readonly traces: readonly TraceSummary[
           <button
             type="button"
             className="button small"
-            aria-pressed={search.view === 'scatter'}
-            onClick={() => onShow({ view: search.view === 'scatter' ? 'list' : 'scatter' })}
+            aria-pressed={search.view !== 'list'}
+            onClick={() => onShow({ view: search.view === 'list' ? 'scatter' : 'list' })}
           >
             <ScatterChart aria-hidden="true" />
             {t('scatter')}
           </button>
         </div>
       </div>
-      {search.view === 'scatter' && (
+      {search.view !== 'list' && (
         <Suspense fallback={<div className={styles.scatterSpace} />}>
-          <Scatter traces={traces} shown={shown} brush={search.brush} onBrush={(next) => onShow({ brush: next })} />
+          <Scatter
+            traces={traces}
+            shown={shown}
+            brush={search.brush}
+            onBrush={(next) => onShow({ brush: next })}
+            heat={search.view === 'heatmap'}
+            onHeat={(heat) => onShow({ view: heat ? 'heatmap' : 'scatter' })}
+          />
         </Suspense>
       )}
       {shown.length === 0 ? (

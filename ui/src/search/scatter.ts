@@ -39,6 +39,11 @@ export function scatterData(traces: readonly TraceSummary[]): ScatterData {
   };
 }
 
+/** Whether cells are drawn in place of points: by choice, or because the points would cover each other. */
+export function isDense(data: ScatterData, chosen: boolean): boolean {
+  return chosen || data.traces.length > scatterPointsMax;
+}
+
 /** Marks of a logarithmic axis: decades, with 2 and 5 between them where there is room. */
 export function logTicks([low, high]: readonly [number, number]): number[] {
   const steps = Math.log10(high / low) > 3 ? [1] : [1, 2, 5];
