@@ -224,6 +224,20 @@ test('nothing found says what was searched, and offers ways on that work', async
   await expect(found(page)).toHaveCount(1);
 });
 
+test('nothing found leads to the nearest times that have data', async ({ page, server }) => {
+  const service = newService('near');
+  await store(server, { service, name: 'before', agoMs: 300 * 60_000 }, { service, name: 'after', agoMs: 60_000 });
+  const endTs = Date.now() - 120 * 60_000;
+  await page.goto(server.ui(`?serviceName=${service}&lookback=1h&limit=10&endTs=${endTs}`));
+  await page.getByRole('button', { name: /^Last before: / }).click();
+  await expect(found(page)).toHaveText([/before/]);
+  await page.goBack();
+  await page.getByRole('button', { name: /^Newest after: / }).click();
+  await expect(found(page)).toHaveText([/after/]);
+  await page.goto(server.ui(`?serviceName=${service}&annotationQuery=never&lookback=1h&limit=10&endTs=${endTs}`));
+  await expect(page.getByText('Nothing matches at any other time either.')).toBeVisible();
+});
+
 test('a service that the server does not know is told', async ({ page, server }) => {
   await store(server, { service: newService('known') });
   await page.goto(server.ui(`?serviceName=never-seen&${hour}`));

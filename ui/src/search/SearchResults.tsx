@@ -9,7 +9,7 @@ import { useFormat } from '../i18n/format';
 import { showInvisible } from '../widgets/invisible';
 import { EmptyPanel, ErrorPanel, LoadingPanel } from '../widgets/StatePanel';
 import { useFilterText } from './filterText';
-import { searchProgress, summariesQuery } from './query';
+import { type Found, searchProgress, serverSummarises, summariesQuery } from './query';
 import { Results } from './Results';
 import { limitMax, lookbackMs, type SearchRequest } from './request';
 import { filterResults, statsOf } from './results';
@@ -261,6 +261,53 @@ function NoResults({ search, request, onRun }: ResultsProps) {
           </button>
         ))}
       </div>
+      {serverSummarises() && <NearestData search={search} request={request} onRun={onRun} />}
     </EmptyPanel>
+  );
+}
+
+/** What ended less than this ago needs no look at what came after. */
+const justNowMs = 60_000;
+
+/** The nearest times outside the window at which something matches: the last one before it, the newest after it. */
+function NearestData({ search, request, onRun }: Pick<ResultsProps, 'search' | 'request' | 'onRun'>) {
+  const { t } = useTranslation('search');
+  const format = useFormat();
+  const [nowMs] = useState(Date.now);
+  const { order: _, ...newest } = request;
+  const startMs = request.endTs - request.lookback;
+  const afterMs = nowMs - request.endTs;
+  const before = useQuery(
+    summariesQuery(startMs > 0 ? { ...newest, endTs: startMs, lookback: startMs, limit: 1 } : undefined),
+  );
+  const after = useQuery(
+    summariesQuery(afterMs > justNowMs ? { ...newest, endTs: nowMs, lookback: afterMs, limit: 1 } : undefined),
+  );
+  const around = (us: number) => {
+    const half = Math.max(justNowMs, request.lookback) / 2;
+    const middle = us / 1000;
+    onRun({
+      ...search,
+      lookback: { kind: 'range', startTs: Math.max(1, Math.floor(middle - half)), endTs: Math.ceil(middle + half) },
+    });
+  };
+  const way = (found: Found | undefined, text: 'noneBefore' | 'noneAfter') => {
+    const [trace] = found?.traces ?? [];
+    return (
+      trace && (
+        <button type="button" className="button" onClick={() => around(trace.startUs)}>
+          {t(text, { time: format.dayTime(trace.startUs / 1000) })}
+        </button>
+      )
+    );
+  };
+  if (before.isLoading || after.isLoading) return null;
+  const nothing = before.data?.traces.length === 0 && !after.data?.traces.length && !after.isError;
+  return (
+    <div className={styles.ways} role="status">
+      {nothing && <p className="muted">{t('noneEver')}</p>}
+      {way(before.data, 'noneBefore')}
+      {way(after.data, 'noneAfter')}
+    </div>
   );
 }

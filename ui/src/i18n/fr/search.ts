@@ -133,6 +133,9 @@ export const search: RomanceArea<'search'> = {
   noneHint:
     'Les traces anciennes peuvent avoir dépassé la rétention du serveur ; les plus récentes peuvent être en route.',
   noneDouble: 'Chercher sur {{span}}',
+  noneBefore: 'Dernière avant : {{time}}',
+  noneAfter: 'La plus récente après : {{time}}',
+  noneEver: 'Rien ne correspond à un autre moment non plus.',
   noneWithout: 'Sans {{name}}',
   disabledTitle: 'La recherche est désactivée sur ce serveur',
   disabledText: 'Les traces peuvent toujours être ouvertes par leur id dans la zone ci-dessus, ou depuis un fichier.',
