@@ -1,6 +1,7 @@
 import type { TFunction } from 'i18next';
 import { CircleAlert, TriangleAlert, Unlink } from 'lucide-react';
-import { type CSSProperties, memo } from 'react';
+import { type CSSProperties, memo, useMemo } from 'react';
+import { useTranslation } from 'react-i18next';
 import type { Format } from '../i18n/format';
 import {
   FLAG_ASYNC,
@@ -20,17 +21,28 @@ import styles from './Timeline.module.css';
 import type { Zoom } from './useTraceView';
 
 /** Rows are many and short-lived: what each would look up is handed to it. */
-export type RowTexts = TFunction<'trace'>;
+export interface RowTexts {
+  readonly t: TFunction<'trace'>;
+  /** What stands before and after a time in "starts at …": looked up once, not for each row. */
+  readonly starts: readonly [string, string];
+}
+
+export function useRowTexts(): RowTexts {
+  const { t } = useTranslation('trace');
+  return useMemo(() => {
+    const [before = '', after = ''] = t('spokenStart', { time: '\n' }).split('\n');
+    return { t, starts: [before, after] };
+  }, [t]);
+}
 
 export interface RowProps {
-  readonly t: RowTexts;
+  readonly texts: RowTexts;
   readonly layout: Layout;
   readonly times: Times;
   readonly zoom: Zoom;
   readonly row: number;
   /** Place among the shown rows, from 0. */
   readonly place: number;
-  readonly top: number;
   readonly closed: boolean;
   /** Deeper levels are not indented further: a number says the depth. */
   readonly levelsMax: number;
@@ -39,13 +51,15 @@ export interface RowProps {
   readonly tabbable: boolean;
   readonly dimmed: boolean;
   readonly words: readonly string[] | undefined;
+  /** Whether there is nothing but names, which surely fit into their column. */
+  readonly plain: boolean;
   readonly criticalPath: boolean;
   readonly format: Format;
   readonly id: string;
 }
 
 export const Row = memo(function Row(props: RowProps) {
-  const { layout, row, closed, selected, t } = props;
+  const { layout, row, closed, selected, plain, texts } = props;
   const flags = layout.flags[row]!;
   const below = layout.size[row]! - 1;
   const look = looksOf(layout)[layout.service[row]!]!;
@@ -56,7 +70,6 @@ export const Row = memo(function Row(props: RowProps) {
       role="row"
       id={props.id}
       className={`${styles.row} ${look.className}${state}`}
-      style={{ top: props.top }}
       data-row={row}
       tabIndex={props.tabbable ? 0 : -1}
       aria-rowindex={props.place + 1}
@@ -69,7 +82,7 @@ export const Row = memo(function Row(props: RowProps) {
     >
       <div
         role="gridcell"
-        className={styles.name}
+        className={plain ? `${styles.name} ${styles.plain}` : styles.name}
         style={indentation(Math.min(depth, props.levelsMax) * props.indentPx, below === 0)}
       >
         {below > 0 && <span className={closed ? styles.twisty : `${styles.twisty} ${styles.open}`} data-twisty="" />}
@@ -78,12 +91,12 @@ export const Row = memo(function Row(props: RowProps) {
           {look.code}
         </span>
         <Names {...props} />
-        {(closed || (flags & BADGE_FLAGS) !== 0) && <Badges {...props} />}
+        {hasBadges(layout, row, closed) && <Badges {...props} />}
       </div>
       <div role="gridcell" className={styles.lane}>
         {flags & FLAG_VIRTUAL ? null : <Bar {...props} />}
         {Number.isNaN(props.times.start[row]!) && !(flags & FLAG_VIRTUAL) && (
-          <span className={styles.noTime}>{t('noTime')}</span>
+          <span className={styles.noTime}>{texts.t('noTime')}</span>
         )}
       </div>
     </div>
@@ -98,6 +111,10 @@ function indentation(px: number, leaf: boolean): CSSProperties {
 
 const UNLINKED = FLAG_ORPHAN | FLAG_CYCLE | FLAG_EXTRA_ROOT;
 const BADGE_FLAGS = FLAG_ERROR | FLAG_WARNING | UNLINKED;
+
+export function hasBadges(layout: Layout, row: number, closed: boolean): boolean {
+  return closed || (layout.flags[row]! & BADGE_FLAGS) !== 0;
+}
 
 function Badges({ layout, row, closed, format }: RowProps) {
   const flags = layout.flags[row]!;
@@ -118,7 +135,7 @@ function Badges({ layout, row, closed, format }: RowProps) {
   );
 }
 
-function Names({ layout, row, words, t }: RowProps) {
+function Names({ layout, row, words, texts: { t } }: RowProps) {
   if (layout.flags[row]! & FLAG_VIRTUAL) return <em className={styles.missing}>{t('missingRoot')}</em>;
   const service = layout.services[layout.service[row]!]!;
   const operation = layout.operations[layout.operation[row]!]!;
@@ -223,14 +240,15 @@ function Ticks(props: { layout: Layout; times: Times; zoom: Zoom; row: number })
 const MARKS_MAX = 24;
 
 /** What a screen reader says of a row; its level, place and state it takes from the attributes. */
-function spoken({ layout, times, row, closed, format, t }: RowProps): string {
+function spoken({ layout, times, row, closed, format, texts }: RowProps): string {
+  const { t, starts } = texts;
   const flags = layout.flags[row]!;
   if (flags & FLAG_VIRTUAL) return t('missingRoot');
   const service = layout.services[layout.service[row]!]! || t('noService');
   const parts = [`${service} ${layout.operations[layout.operation[row]!]!}`.trim()];
   if (!Number.isNaN(layout.duration[row]!)) parts.push(format.durationSpoken(layout.duration[row]!));
   const start = times.start[row]!;
-  parts.push(Number.isNaN(start) ? t('noTime') : t('spokenStart', { time: format.durationSpoken(start) }));
+  parts.push(Number.isNaN(start) ? t('noTime') : starts.join(format.durationSpoken(start)));
   if (flags & FLAG_ERROR) parts.push(t('error'));
   if (flags & FLAG_WARNING) parts.push(t('warning'));
   if (flags & FLAG_ORPHAN) parts.push(t('orphan'));

@@ -72,6 +72,7 @@ export function Timeline(props: { readonly view: TraceView; readonly onDetail: (
           rowHeight={rowHeight}
           levelsMax={indent.levels}
           indentPx={indent.px}
+          nameWidth={nameWidth}
           onDetail={props.onDetail}
         />
         <div className={styles.splitter}>

@@ -9,13 +9,15 @@ import {
   useLayoutEffect,
 } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useFormat } from '../i18n/format';
-import { placeOf } from '../model/collapse';
+import { type Format, useFormat } from '../i18n/format';
+import { type ClosedRows, placeOf } from '../model/collapse';
+import type { Layout, Times } from '../model/layout';
 import { Breadcrumb } from './Breadcrumb';
-import { Row } from './Row';
+import { nameFits, takeNameFont } from './nameFits';
+import { hasBadges, Row, type RowTexts, useRowTexts } from './Row';
 import styles from './Timeline.module.css';
 import { treeKey } from './treeKeys';
-import type { TraceView } from './useTraceView';
+import type { Found, TraceView, Zoom } from './useTraceView';
 import { useWindow } from './useWindow';
 import { zoomToRow } from './zoom';
 
@@ -27,14 +29,20 @@ export const TreeGrid = memo(function TreeGrid(props: {
   /** Levels that are indented. */
   readonly levelsMax: number;
   readonly indentPx: number;
+  readonly nameWidth: number;
   readonly onDetail: () => void;
 }) {
   const { view, scroller, rowHeight } = props;
   const { layout, visible, closed, selected } = view;
   const { t } = useTranslation('trace');
   const format = useFormat();
+  const texts = useRowTexts();
   const id = useId();
   const { window, reveal } = useWindow(visible.length, rowHeight, scroller);
+  // The few rows that are drawn before the height is known are clipped all the same.
+  useLayoutEffect(() => {
+    if (scroller.current) takeNameFont(scroller.current);
+  }, [scroller]);
 
   // The place of the one row that Tab reaches: the selected one, its nearest shown ancestor, or the first.
   const place = selected < 0 ? -1 : placeOf(layout, visible, selected);
@@ -77,14 +85,9 @@ export const TreeGrid = memo(function TreeGrid(props: {
     [view.select, reveal, layout, visible],
   );
 
-  const shown = Array.from({ length: Math.max(0, window.end - window.first) }, (_, i) => window.first + i);
-  // The row that has the focus stays, however far it is scrolled away.
-  if (tabPlace < window.first && visible.length > 0) shown.unshift(tabPlace);
-  else if (tabPlace >= window.end && tabPlace < visible.length) shown.push(tabPlace);
+  const blocks = blocksOf(window.first, window.end, visible.length > 0 ? tabPlace : -1);
   const top = visible[window.top] ?? -1;
   const scrolled = top >= 0 && visible[0] !== top;
-  // A search without a match leaves the rows as they are: nothing would be told by dimming all.
-  const anyFound = (view.found.rows?.length ?? 0) > 0;
   return (
     <>
       <div
@@ -100,36 +103,109 @@ export const TreeGrid = memo(function TreeGrid(props: {
         onKeyDown={onKeyDown}
       >
         <div role="rowgroup" className={styles.rows} style={{ height: window.height }}>
-          {shown.map((place) => {
-            const row = visible[place]!;
-            const matches = view.found.matching?.[row] === 1;
-            return (
-              <Row
-                key={row}
-                id={`${id}-${row}`}
-                layout={layout}
-                times={view.times}
-                zoom={view.zoom}
-                row={row}
-                place={place}
-                top={window.topOf(place)}
-                closed={closed[row] === 1}
-                levelsMax={props.levelsMax}
-                indentPx={props.indentPx}
-                selected={row === selected}
-                tabbable={place === tabPlace}
-                dimmed={anyFound && !matches}
-                words={matches ? view.found.words : undefined}
-                criticalPath={view.address.criticalPath}
-                format={format}
-                t={t}
-              />
-            );
-          })}
+          {blocks.map((block) => (
+            <Block
+              key={block}
+              id={id}
+              block={block}
+              top={window.topOf(block * BLOCK_ROWS)}
+              rowHeight={rowHeight}
+              layout={layout}
+              visible={visible}
+              closed={closed}
+              times={view.times}
+              zoom={view.zoom}
+              found={view.found}
+              criticalPath={view.address.criticalPath}
+              levelsMax={props.levelsMax}
+              indentPx={props.indentPx}
+              nameWidth={props.nameWidth}
+              selected={inBlock(block, place) ? selected : -1}
+              tabPlace={inBlock(block, tabPlace) ? tabPlace : -1}
+              format={format}
+              texts={texts}
+            />
+          ))}
         </div>
       </div>
       <Breadcrumb layout={layout} focus={view.focus} row={scrolled ? layout.parent[top]! : -1} onChoose={showTop} />
     </>
+  );
+});
+
+/** Rows that come and go together: React and the browser look at some blocks in each frame, not at all rows. */
+const BLOCK_ROWS = 8;
+
+/** The blocks that hold what is seen, and the one of the row that has the focus, however far it is scrolled away. */
+function blocksOf(first: number, end: number, tabPlace: number): number[] {
+  const blocks: number[] = [];
+  for (let block = Math.floor(first / BLOCK_ROWS); block * BLOCK_ROWS < end; block++) blocks.push(block);
+  const tabBlock = Math.floor(tabPlace / BLOCK_ROWS);
+  if (tabPlace < 0 || blocks.includes(tabBlock)) return blocks;
+  return tabPlace < first ? [tabBlock, ...blocks] : [...blocks, tabBlock];
+}
+
+function inBlock(block: number, place: number): boolean {
+  return place >= block * BLOCK_ROWS && place < (block + 1) * BLOCK_ROWS;
+}
+
+const Block = memo(function Block(props: {
+  readonly id: string;
+  readonly block: number;
+  readonly top: number;
+  readonly rowHeight: number;
+  readonly layout: Layout;
+  readonly visible: Int32Array;
+  readonly closed: ClosedRows;
+  readonly times: Times;
+  readonly zoom: Zoom;
+  readonly found: Found;
+  readonly criticalPath: boolean;
+  readonly levelsMax: number;
+  readonly indentPx: number;
+  readonly nameWidth: number;
+  /** Row and place, -1 when in no row of this block. */
+  readonly selected: number;
+  readonly tabPlace: number;
+  readonly format: Format;
+  readonly texts: RowTexts;
+}) {
+  const { layout, visible, closed, found, levelsMax, indentPx } = props;
+  const first = props.block * BLOCK_ROWS;
+  const count = Math.min(BLOCK_ROWS, visible.length - first);
+  // A search without a match leaves the rows as they are: nothing would be told by dimming all.
+  const anyFound = (found.rows?.length ?? 0) > 0;
+  return (
+    <div className={styles.block} style={{ top: props.top, height: count * props.rowHeight }}>
+      {Array.from({ length: count }, (_, i) => {
+        const place = first + i;
+        const row = visible[place]!;
+        const matches = found.matching?.[row] === 1;
+        const indentation = Math.min(layout.depth[row]!, levelsMax) * indentPx;
+        return (
+          <Row
+            key={row}
+            id={`${props.id}-${row}`}
+            layout={layout}
+            times={props.times}
+            zoom={props.zoom}
+            row={row}
+            place={place}
+            closed={closed[row] === 1}
+            levelsMax={levelsMax}
+            indentPx={indentPx}
+            selected={row === props.selected}
+            tabbable={place === props.tabPlace}
+            dimmed={anyFound && !matches}
+            words={matches ? found.words : undefined}
+            plain={!hasBadges(layout, row, closed[row] === 1) && nameFits(layout, row, props.nameWidth, indentation)}
+            criticalPath={props.criticalPath}
+            format={props.format}
+            texts={props.texts}
+          />
+        );
+      })}
+    </div>
   );
 });
 

@@ -4,7 +4,7 @@ import { flushSync } from 'react-dom';
 /** Browsers stop at about 16-33 million px; beyond this height the scroll bar is scaled. */
 export const HEIGHT_MAX_PX = 15_000_000;
 /** Rows kept ready above and below what is seen. */
-const OVERSCAN = 8;
+const OVERSCAN = 4;
 
 export interface RowWindow {
   /** First row drawn, and the one after the last. */
