@@ -211,9 +211,9 @@ impl SqliteStorage {
                 store.is_sealing.store(false, Ordering::Release);
             });
         }
-        if self.store.checkpoints.try_begin() {
+        if let Some(turn) = self.store.checkpoints.try_begin() {
             let store = Arc::clone(&self.store);
-            self.tasks.spawn(async move { store.checkpoint_in_background().await });
+            self.tasks.spawn(async move { store.checkpoint_in_background(turn).await });
         }
         result
     }

@@ -53,6 +53,11 @@ impl Damage {
         std::mem::take(&mut self.views.lock())
     }
 
+    /// A block has a damaged view.
+    pub(super) fn note_views(&self, block: i64) {
+        self.views.lock().insert(block);
+    }
+
     /// The views of a block are whole again.
     pub(super) fn mended(&self, block: i64) {
         let of_block = format!("block {block} view ");
@@ -231,7 +236,7 @@ impl Reader {
     ) -> Result<T, StorageError> {
         self.damageable(block, place, read).inspect_err(|error| {
             if error.kind == ErrorKind::Corrupt {
-                self.damage.views.lock().insert(block);
+                self.damage.note_views(block);
             }
         })
     }

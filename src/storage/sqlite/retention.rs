@@ -13,9 +13,10 @@ use super::error::{during, unavailable};
 use super::live::{Block, Change};
 use super::names;
 use super::open::beside;
+use super::repair;
 use super::seal::{Expiry, on_blocking_thread, open_writer};
 use super::wal::file_bytes;
-use super::writer::{Commit, KINDS_MAX};
+use super::writer::{Commit, KINDS_MAX, PAGE_BYTES};
 use crate::storage::StorageError;
 
 const OPERATION: &str = "retention";
@@ -124,40 +125,54 @@ impl Store {
         open_writer(&mut writer)?.try_write().await.map_err(during("check"))
     }
 
-    /// One round of housekeeping.
+    /// One round of housekeeping. What fails keeps nothing else from being done: removing is what helps when the disk is full.
+    ///
+    /// # Errors
+    /// The first of what failed; the others are logged.
     pub(super) async fn keep_house(self: &Arc<Self>) -> Result<(), StorageError> {
-        self.seal_while_due().await?;
+        let sealed = self.seal_while_due().await;
         let ends = Instant::now() + self.config.retention_turn;
         // The lock is for one piece of work at a time: sealing that is due must not wait for all of them.
-        {
-            let _alone = self.housekeeping.lock().await;
-            self.repair_views().await?;
-            self.seal_old().await?;
-            self.remove_by_age().await?;
-        }
+        let done = [
+            sealed,
+            self.seal_old().await,
+            self.remove_by_age().await,
+            self.merge_until(ends).await,
+            self.remove_by_size(ends).await,
+            self.collect_hidden(ends).await,
+            self.give_space_back(ends).await,
+            self.repair_views().await,
+            self.checkpoint_rest().await,
+        ];
+        self.metrics.file_bytes.set(file_bytes(&self.config.path) as i64);
+        self.metrics.wal_bytes.set(file_bytes(&beside(&self.config.path, "-wal")) as i64);
+        self.metrics.blocks.set(self.live.blocks().len() as i64);
+        self.metrics.recent_spans.set(self.live.held().0 as i64);
+        self.metrics.count_recent_left_out(self.live.index.read().names.left_out());
+        let mut failures = done.into_iter().filter_map(Result::err);
+        let first = failures.next();
+        failures.for_each(|error| tracing::warn!(%error, "a part of housekeeping failed; it is tried again"));
+        first.map_or(Ok(()), Err)
+    }
+
+    async fn merge_until(self: &Arc<Self>, ends: Instant) -> Result<(), StorageError> {
         while Instant::now() < ends {
             let _alone = self.housekeeping.lock().await;
             if !self.merge_once().await? {
                 break;
             }
         }
-        {
-            let _alone = self.housekeeping.lock().await;
-            self.remove_by_size(ends).await?;
-        }
-        self.live.forget_hidden();
-        self.collect_garbage(ends).await?;
-        self.give_space_back(ends).await?;
-        self.metrics.file_bytes.set(file_bytes(&self.config.path) as i64);
-        self.metrics.wal_bytes.set(file_bytes(&beside(&self.config.path, "-wal")) as i64);
-        self.metrics.blocks.set(self.live.blocks().len() as i64);
-        self.metrics.recent_spans.set(self.live.held().0 as i64);
-        self.metrics.count_recent_left_out(self.live.index.read().names.left_out());
         Ok(())
+    }
+
+    async fn collect_hidden(&self, ends: Instant) -> Result<(), StorageError> {
+        self.live.forget_hidden();
+        self.collect_garbage(ends).await
     }
 
     /// Seals what has been in memory for long, so that it can expire.
     async fn seal_old(self: &Arc<Self>) -> Result<(), StorageError> {
+        let _alone = self.housekeeping.lock().await;
         let age_ms = i64::try_from(self.config.recent_age_max.as_millis()).unwrap_or(i64::MAX);
         let before_ms = self.clock.now_ms().saturating_sub(age_ms);
         let rows = self.live.rows();
@@ -169,6 +184,7 @@ impl Store {
     }
 
     async fn remove_by_age(self: &Arc<Self>) -> Result<(), StorageError> {
+        let _alone = self.housekeeping.lock().await;
         let Some(expiry) = self.expiry() else { return Ok(()) };
         let blocks = self.live.blocks();
         let expired = blocks.iter().filter(|known| expiry.has(known.block.figures.max_ms, known.block.arrived_ms));
@@ -177,6 +193,7 @@ impl Store {
     }
 
     async fn remove_by_size(self: &Arc<Self>, ends: Instant) -> Result<(), StorageError> {
+        let _alone = self.housekeeping.lock().await;
         if self.used_bytes().await? <= self.bytes_max {
             return Ok(());
         }
@@ -234,7 +251,8 @@ impl Store {
         on_blocking_thread(move || {
             let mut all = BlockNames::default();
             for known in store.live.blocks().iter() {
-                let of_block = super::read::unless_damaged(store.reader.names(known.block.id))?;
+                let of_block =
+                    super::read::unless_damaged(repair::names(&store.reader, &known.block, &store.live.options))?;
                 names::add(&mut all, &of_block, &store.live.options);
             }
             *store.names.lock() = all;
@@ -260,6 +278,11 @@ impl Store {
         let gone = blocks.iter().filter(|known| removed.contains(&known.block.id));
         let gone = gone.map(|known| Garbage { block: Arc::downgrade(&known.block), id: known.block.id });
         self.garbage.lock().extend(gone);
+    }
+
+    /// Remembers a block that was not finished.
+    pub(super) fn note_unfinished(&self, id: i64) {
+        self.garbage.lock().push(Garbage { block: Weak::new(), id });
     }
 
     /// Removes the values of blocks that nobody reads any more, in turns with writes.
@@ -291,21 +314,17 @@ impl Store {
     async fn give_space_back(&self, ends: Instant) -> Result<(), StorageError> {
         loop {
             let mut writer = self.writer.lock().await;
-            let connection = open_writer(&mut writer)?.connection();
+            let writer = open_writer(&mut writer)?;
             let (pages, free): (i64, i64) =
                 sqlx::query_as("SELECT page_count, freelist_count FROM pragma_page_count, pragma_freelist_count")
-                    .fetch_one(&mut *connection)
+                    .fetch_one(writer.connection())
                     .await
                     .map_err(during(OPERATION))?;
             let surplus = free - (pages / FREE_PART).max(self.spare_pages());
             if surplus <= 0 || Instant::now() >= ends {
                 return Ok(());
             }
-            let give = surplus.min(PAGES_PER_TURN);
-            sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA incremental_vacuum({give})")))
-                .execute(connection)
-                .await
-                .map_err(during(OPERATION))?;
+            writer.give_back(surplus.min(PAGES_PER_TURN)).await.map_err(during(OPERATION))?;
             self.step("pages given back");
         }
     }
@@ -313,12 +332,14 @@ impl Store {
     /// Pages that come and go with each sealing are not given back only to be asked for again.
     fn spare_pages(&self) -> i64 {
         let bytes = (self.config.recent_bytes_max as u64).min(self.bytes_max / ROOM_PART);
-        i64::try_from(bytes / 4096).unwrap_or(i64::MAX)
+        i64::try_from(bytes / PAGE_BYTES as u64).unwrap_or(i64::MAX)
     }
 }
 
 /// Chunks removed in one transaction are few: each is some hundred pages.
 const CHUNKS_OF: &str = "DELETE FROM chunk WHERE id IN \
-    (SELECT id FROM chunk WHERE id >= ?1 * 65536 AND id < (?1 + 1) * 65536 ORDER BY id LIMIT 8)";
-const VIEWS_OF: &str = "DELETE FROM view WHERE id >= ?1 * 256 AND id < (?1 + 1) * 256";
+    (SELECT id FROM chunk WHERE id >= ?1 * 65536 AND id < (?1 + 1) * 65536 ORDER BY id LIMIT 8) \
+    AND NOT EXISTS (SELECT 1 FROM block WHERE block.id = ?1)";
+const VIEWS_OF: &str = "DELETE FROM view WHERE id >= ?1 * 256 AND id < (?1 + 1) * 256 \
+    AND NOT EXISTS (SELECT 1 FROM block WHERE block.id = ?1)";
 const _: () = assert!(KINDS_MAX == 256 && super::writer::CHUNKS_MAX == 65_536, "the statements say so too");

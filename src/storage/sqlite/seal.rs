@@ -212,27 +212,12 @@ impl Store {
         removed: &[i64],
     ) -> Result<(), StorageError> {
         let Sealed { built, mut change, expired } = sealed;
-        if let Some((block, built)) = &built {
-            let mut next = 0;
-            while next < built.chunks.len() {
-                let mut writer = self.writer.lock().await;
-                next =
-                    open_writer(&mut writer)?.store_chunks(block.id, next, built).await.map_err(during(OPERATION))?;
-                drop(writer);
-                self.step("chunks stored");
+        if let Err(error) = self.commit_sealed(built.as_ref(), &change, plan, removed).await {
+            if let Some((block, _)) = &built {
+                // What was stored of it is nobody's; the next attempt makes another block.
+                self.note_unfinished(block.id);
             }
-        }
-        let damaged_rows = self.damaged_rows.lock().clone();
-        let commit = Commit {
-            block: built.as_ref().map(|(block, built)| (block, built)),
-            sealed_to: plan.map(|plan| plan.sealed_to),
-            damaged_rows: &damaged_rows,
-            removed,
-            taken: &change.taken,
-        };
-        {
-            let mut writer = self.writer.lock().await;
-            open_writer(&mut writer)?.commit(&commit).await.map_err(during(OPERATION))?;
+            return Err(error);
         }
         self.step("blocks changed");
         if expired > 0 {
@@ -250,6 +235,38 @@ impl Store {
         self.note_garbage(removed);
         self.live.change(plan, change);
         Ok(())
+    }
+}
+
+impl Store {
+    /// Stores the values of a block, and then in one transaction everything that changes with it.
+    async fn commit_sealed(
+        &self,
+        built: Option<&(Block, BuiltBlock)>,
+        change: &Change,
+        plan: Option<&Plan>,
+        removed: &[i64],
+    ) -> Result<(), StorageError> {
+        if let Some((block, built)) = built {
+            let mut next = 0;
+            while next < built.chunks.len() {
+                let mut writer = self.writer.lock().await;
+                next =
+                    open_writer(&mut writer)?.store_chunks(block.id, next, built).await.map_err(during(OPERATION))?;
+                drop(writer);
+                self.step("chunks stored");
+            }
+        }
+        let damaged_rows = self.damaged_rows.lock().clone();
+        let commit = Commit {
+            block: built.map(|(block, built)| (block, built)),
+            sealed_to: plan.map(|plan| plan.sealed_to),
+            damaged_rows: &damaged_rows,
+            removed,
+            taken: &change.taken,
+        };
+        let mut writer = self.writer.lock().await;
+        open_writer(&mut writer)?.commit(&commit).await.map_err(during(OPERATION))
     }
 }
 

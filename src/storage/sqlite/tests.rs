@@ -3,6 +3,7 @@
 mod conformance;
 mod damage;
 mod differential;
+mod faults;
 mod opening;
 mod pins;
 mod recovery;

@@ -35,12 +35,13 @@ impl Store {
             self.seal_while_due().await?;
         }
         let mut writer = self.writer.lock().await;
-        let connection = open_writer(&mut writer)?.connection();
+        let writer = open_writer(&mut writer)?;
         for table in ["fragment", "posting", "wide_trace", "name", "arrival"] {
             sqlx::query(sqlx::AssertSqlSafe(format!("DROP TABLE IF EXISTS {table}")))
-                .execute(&mut *connection)
+                .execute(writer.connection())
                 .await
                 .map_err(during(OPERATION))?;
+            writer.bound_log(0).await;
         }
         if fragments > 0 {
             tracing::info!(spans = moved, "the spans are in the new layout");
@@ -61,6 +62,7 @@ impl Store {
         let moving = move_fragments(writer.connection(), id, now_ms, &self.reader);
         let Some((row, spans)) = moving.await? else { return Ok(false) };
         writer.next_row = id + 1;
+        writer.bound_log(spans.record_bytes()).await;
         *moved += spans.len();
         self.live.add(row, &spans);
         Ok(true)

@@ -31,7 +31,9 @@ pub(super) struct Wal {
     path: PathBuf,
     checkpoint_bytes: u64,
     busy_timeout: Duration,
+    /// Since the length was looked at.
     commits: u32,
+    bytes: u64,
     /// Bytes that went into the log since it was moved last, about; read by whoever moves it.
     written: Arc<AtomicU64>,
 }
@@ -41,12 +43,15 @@ const COMMIT_BYTES: u64 = 8_192;
 
 impl Wal {
     pub(super) fn new(config: &SqliteConfig) -> Self {
+        let path = beside(&config.path, "-wal");
         Self {
-            path: beside(&config.path, "-wal"),
             checkpoint_bytes: config.wal_checkpoint_bytes,
             busy_timeout: config.busy_timeout,
             commits: 0,
-            written: Arc::default(),
+            bytes: 0,
+            // What an earlier process left.
+            written: Arc::new(AtomicU64::new(file_bytes(&path))),
+            path,
         }
     }
 
@@ -57,12 +62,13 @@ impl Wal {
 
     /// After a commit of values of so many bytes: starts the log anew when it has grown far too long.
     pub(super) async fn bound(&mut self, connection: &mut SqliteConnection, bytes: usize) {
-        self.written.fetch_add(COMMIT_BYTES + bytes as u64, Ordering::Relaxed);
-        self.commits += 1;
-        if self.commits < COMMITS_BETWEEN {
+        let bytes = COMMIT_BYTES + bytes as u64;
+        self.written.fetch_add(bytes, Ordering::Relaxed);
+        (self.commits, self.bytes) = (self.commits + 1, self.bytes + bytes);
+        if self.commits < COMMITS_BETWEEN && self.bytes < self.checkpoint_bytes {
             return;
         }
-        self.commits = 0;
+        (self.commits, self.bytes) = (0, 0);
         let bytes = file_bytes(&self.path);
         if bytes < LIMIT * self.checkpoint_bytes {
             return;
@@ -79,21 +85,36 @@ impl Wal {
 #[derive(Debug)]
 pub(super) struct Checkpoints {
     /// `None` after `close`.
-    connection: Mutex<Option<SqliteConnection>>,
+    pub(super) connection: Mutex<Option<SqliteConnection>>,
     written: Arc<AtomicU64>,
     bytes: u64,
-    is_running: AtomicBool,
+    is_running: Arc<AtomicBool>,
+}
+
+/// The right to move the log, until dropped.
+#[derive(Debug)]
+pub(super) struct Turn(Arc<AtomicBool>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
 }
 
 impl Checkpoints {
     pub(super) fn new(connection: SqliteConnection, written: Arc<AtomicU64>, config: &SqliteConfig) -> Self {
         let bytes = config.wal_checkpoint_bytes;
-        Self { connection: Mutex::new(Some(connection)), written, bytes, is_running: AtomicBool::new(false) }
+        Self { connection: Mutex::new(Some(connection)), written, bytes, is_running: Arc::default() }
     }
 
-    /// True when it is time, and for nobody else until it was done.
-    pub(super) fn try_begin(&self) -> bool {
-        self.written.load(Ordering::Relaxed) >= self.bytes && !self.is_running.swap(true, Ordering::AcqRel)
+    /// A turn when there is enough to be moved and nobody else does it.
+    pub(super) fn try_begin(&self) -> Option<Turn> {
+        self.try_begin_from(self.bytes)
+    }
+
+    fn try_begin_from(&self, bytes: u64) -> Option<Turn> {
+        let is_time = self.written.load(Ordering::Relaxed) >= bytes && !self.is_running.swap(true, Ordering::AcqRel);
+        is_time.then(|| Turn(Arc::clone(&self.is_running)))
     }
 
     pub(super) async fn close(&self) {
@@ -106,17 +127,34 @@ impl Checkpoints {
 }
 
 impl Store {
-    /// Moves the log after [`Checkpoints::try_begin`]. What fails is tried again when as much was written once more.
-    pub(super) async fn checkpoint_in_background(&self) {
-        if let Err(error) = self.checkpoint().await {
+    /// Moves the log in a turn of [`Checkpoints::try_begin`].
+    pub(super) async fn checkpoint_in_background(&self, turn: Turn) {
+        if let Err(error) = self.checkpoint(turn).await {
             tracing::warn!(%error, "the write-ahead log could not be moved into the database");
         }
-        self.checkpoints.is_running.store(false, Ordering::Release);
     }
 
-    /// Moves the log into the database: most of it beside the writer, the rest in its turn.
-    pub(super) async fn checkpoint(&self) -> Result<(), StorageError> {
+    /// Moves whatever is in the log: where nothing is written for long nobody else does, and space that was given back comes back
+    /// only then.
+    pub(super) async fn checkpoint_rest(&self) -> Result<(), StorageError> {
+        match self.checkpoints.try_begin_from(1) {
+            Some(turn) => self.checkpoint(turn).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Moves the log into the database: most of it beside the writer, the rest in its turn. What fails, or is needed by a reader,
+    /// is tried again by housekeeping, or when as much was written once more.
+    async fn checkpoint(&self, _turn: Turn) -> Result<(), StorageError> {
         self.checkpoints.written.store(0, Ordering::Relaxed);
+        let moved = self.move_log().await;
+        if !moved.as_ref().is_ok_and(|is_whole| *is_whole) {
+            self.checkpoints.written.fetch_add(COMMIT_BYTES, Ordering::Relaxed);
+        }
+        moved.map(|_| ())
+    }
+
+    async fn move_log(&self) -> Result<bool, StorageError> {
         if let Some(connection) = self.checkpoints.connection.lock().await.as_mut() {
             move_log(connection).await.map_err(during("checkpoint"))?;
         }
@@ -125,8 +163,11 @@ impl Store {
     }
 }
 
-async fn move_log(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(connection).await.map(|_| ())
+/// True when nothing is left in it.
+async fn move_log(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let (_, pages, moved): (i64, i64, i64) =
+        sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(connection).await?;
+    Ok(moved >= pages)
 }
 
 /// True when the whole log was moved into the database and cut.

@@ -10,6 +10,8 @@ use super::wal::Wal;
 use crate::model::TraceId;
 use crate::storage::{PinnedTrace, SourcePosition, StorageError};
 
+/// Bytes of a page of the database, as the engine has it unless told otherwise.
+pub(super) const PAGE_BYTES: usize = 4_096;
 /// Bytes of chunks written in one transaction: what a write may have to wait for.
 const CHUNK_BYTES_PER_TURN: usize = 512 << 10;
 /// Chunks of a block, at most.
@@ -103,7 +105,7 @@ impl Writer {
         match result {
             Ok(row) => {
                 self.next_row = row + 1;
-                self.wal.bound(&mut self.connection, spans.len()).await;
+                self.bound_log(spans.len()).await;
             }
             Err(_) => self.undo().await,
         }
@@ -174,7 +176,7 @@ impl Writer {
         if written.is_err() {
             self.undo().await;
         }
-        self.wal.bound(&mut self.connection, bytes).await;
+        self.bound_log(bytes).await;
         written.map(|()| next)
     }
 
@@ -190,7 +192,24 @@ impl Writer {
         if written.is_err() {
             self.undo().await;
         }
+        let bytes =
+            built.traces_value.len() + built.names_value.len() + built.terms_value.len() + built.red_value.len();
+        self.bound_log(bytes).await;
         written
+    }
+
+    /// Gives so many free pages back to the file system.
+    pub(super) async fn give_back(&mut self, pages: i64) -> Result<(), sqlx::Error> {
+        self.refresh().await?;
+        let statement = format!("PRAGMA incremental_vacuum({pages})");
+        let given = sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut self.connection).await.map(drop);
+        self.bound_log(pages.unsigned_abs() as usize * PAGE_BYTES).await;
+        given
+    }
+
+    /// Keeps the log short after a transaction that was not made here.
+    pub(super) async fn bound_log(&mut self, bytes: usize) {
+        self.wal.bound(&mut self.connection, bytes).await;
     }
 
     async fn put_views(&mut self, block: i64, built: &BuiltBlock) -> Result<(), sqlx::Error> {
@@ -217,14 +236,34 @@ impl Writer {
         let bytes = commit.block.map_or(0, |(_, built)| built.traces_value.len() + built.terms_value.len());
         let written = async {
             self.change_blocks(commit).await?;
-            self.execute("COMMIT").await
+            let committed = self.execute("COMMIT").await;
+            let Err(error) = committed else { return Ok(()) };
+            // The outcome is unknown: only the tables can tell.
+            let _ = self.execute("ROLLBACK").await;
+            if !self.is_changed(commit).await.unwrap_or(false) {
+                return Err(error);
+            }
+            tracing::warn!(%error, "a commit that reported an error was stored all the same");
+            Ok(())
         };
         let written = written.await;
         if written.is_err() {
             self.undo().await;
         }
-        self.wal.bound(&mut self.connection, bytes).await;
+        self.bound_log(bytes).await;
         written
+    }
+
+    /// Whether the list of blocks is as after that commit.
+    async fn is_changed(&mut self, commit: &Commit<'_>) -> Result<bool, sqlx::Error> {
+        let Some(id) = commit.block.map(|(block, _)| block.id).or(commit.removed.first().copied()) else {
+            return Ok(false);
+        };
+        let found: Option<i64> = sqlx::query_scalar("SELECT id FROM block WHERE id = ?1")
+            .bind(id)
+            .fetch_optional(&mut self.connection)
+            .await?;
+        Ok(found.is_some() == commit.block.is_some())
     }
 
     async fn change_blocks(&mut self, commit: &Commit<'_>) -> Result<(), sqlx::Error> {
@@ -277,7 +316,7 @@ impl Writer {
     pub(super) async fn run(&mut self, sql: &'static str, value: i64) -> Result<u64, sqlx::Error> {
         self.refresh().await?;
         let done = sqlx::query(sql).bind(value).execute(&mut self.connection).await?;
-        self.wal.bound(&mut self.connection, 0).await;
+        self.bound_log(0).await;
         Ok(done.rows_affected())
     }
 
@@ -301,6 +340,7 @@ impl Writer {
             .bind(records)
             .execute(&mut self.connection)
             .await?;
+        self.bound_log(records.len()).await;
         Ok(())
     }
 

@@ -137,10 +137,10 @@ async fn the_oldest_go_when_the_file_is_too_large_and_it_shrinks() {
     assert_eq!(*kept.last().unwrap(), 1_000, "the newest stay");
     assert!(kept.windows(2).all(|pair| pair[0] + 1 == pair[1]), "the oldest go first");
 
-    // Given back when the log is moved into the file, which closing does.
-    storage.close().await;
+    // Given back when the log is moved into the file, which housekeeping does at its end.
     let bytes = std::fs::metadata(&path).unwrap().len();
     assert!(bytes <= bytes_max + bytes_max / 8, "{bytes} bytes");
+    storage.close().await;
 }
 
 #[tokio::test]

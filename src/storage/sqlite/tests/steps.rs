@@ -21,7 +21,7 @@ use crate::storage::{
 const TRACES: u64 = 60;
 const WRITES: usize = 40;
 
-fn options() -> StorageOptions {
+pub(super) fn options() -> StorageOptions {
     StorageOptions { autocomplete_keys: vec!["env".to_owned()], ..StorageOptions::default() }
 }
 
@@ -31,7 +31,7 @@ struct Crashed {
     directory: tempfile::TempDir,
 }
 
-async fn memory_of(writes: &[SpanBatch]) -> MemoryStorage {
+pub(super) async fn memory_of(writes: &[SpanBatch]) -> MemoryStorage {
     let memory = MemoryStorage::new(MemoryConfig::default(), options());
     for spans in writes {
         memory.write(&[batch(spans.clone())]).await.remove(0).unwrap();
@@ -60,7 +60,7 @@ async fn assert_same(crashed: Crashed, writes: &[SpanBatch], random: &mut Random
 }
 
 /// Sealed and merged only when the test says so.
-fn by_hand(directory: &Path) -> SqliteConfig {
+pub(super) fn by_hand(directory: &Path) -> SqliteConfig {
     SqliteConfig { retention_max_age: None, recent_spans_max: 4_000, ..config(directory) }
 }
 
@@ -146,7 +146,7 @@ const PER_AGE: u64 = 16;
 const PER_TRACE: u64 = 40;
 
 /// A trace whose spans do not compress.
-fn bulky(low: u64, timestamp_ms: i64, random: &mut Random) -> SpanBatch {
+pub(super) fn bulky(low: u64, timestamp_ms: i64, random: &mut Random) -> SpanBatch {
     let mut spans = SpanBatch::new();
     let mut builder = SpanBuilder::new();
     for id in 1..=PER_TRACE {
