@@ -36,6 +36,8 @@ pub(super) struct Block {
     pub(super) chunks: u32,
     /// Short hashes of its low trace ids, ascending.
     pub(super) ids: Box<[u32]>,
+    /// The first low trace id of each chunk.
+    pub(super) first_lows: Box<[u64]>,
     pub(super) outline: Outline,
 }
 
@@ -48,6 +50,11 @@ impl Block {
     /// False: the trace is surely not there.
     pub(super) fn may_hold(&self, low: u64) -> bool {
         self.ids.binary_search(&short_id(low)).is_ok()
+    }
+
+    /// The only chunk that may have the trace.
+    pub(super) fn chunk_of(&self, low: u64) -> Option<u32> {
+        self.first_lows.partition_point(|first| *first <= low).checked_sub(1).map(|chunk| chunk as u32)
     }
 
     /// When its newest span was made, as far as that is believed: not after it arrived.

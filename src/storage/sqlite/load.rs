@@ -123,6 +123,7 @@ pub(super) fn blocks(
             bytes: bytes as u64,
             chunks: chunks as u32,
             ids: ids.into(),
+            first_lows: entries.first_lows(),
             outline: of_block.outline(),
         };
         loaded.blocks.push(BlockRef { block: Arc::new(block), dead: Arc::new(dead) });

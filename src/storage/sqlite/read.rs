@@ -15,8 +15,8 @@ use super::live::BlockRef;
 use super::live::Live;
 use super::live::View;
 use super::writer::{CHUNKS_MAX, KINDS_MAX, kind};
-use crate::model::{SpanBatch, arrival_order};
-use crate::storage::{ErrorKind, StorageError};
+use crate::model::{SpanBatch, SpanRef, arrival_order};
+use crate::storage::{ErrorKind, StorageError, StorageOptions};
 
 /// Kinds of cached values beside those of views.
 const FIND: u8 = 101;
@@ -85,6 +85,20 @@ impl ChunkRecords {
     /// How many traces there are.
     pub(super) fn traces(&self) -> usize {
         self.ends.len()
+    }
+
+    /// Appends the spans of a trace, if it is there.
+    fn copy_trace(&self, low: u64, target: &mut SpanBatch) {
+        let start = |place: usize| if place == 0 { 0 } else { self.ends[place - 1] };
+        let low_at = |place: usize| SpanRef::peek_trace_low(self.spans.record(start(place) as usize));
+        let (mut from, mut to) = (0, self.ends.len());
+        while from < to {
+            let middle = from.midpoint(to);
+            if low_at(middle).is_some_and(|found| found < low) { from = middle + 1 } else { to = middle }
+        }
+        if from < self.ends.len() && low_at(from) == Some(low) {
+            self.copy(from as u32, target);
+        }
     }
 
     /// Appends the spans of the trace at a place.
@@ -185,9 +199,10 @@ impl Reader {
     /// All spans of a trace in zipkin's order, wherever they are.
     pub(super) fn trace(&self, live: &Live, view: &View, low: u64) -> Result<SpanBatch, StorageError> {
         let mut spans = SpanBatch::new();
-        for known in view.blocks.iter() {
-            if let Some(entry) = self.entry(known, low)? {
-                self.copy(known.block.id, &entry, &mut spans)?;
+        for known in view.blocks.iter().filter(|known| known.block.may_hold(low) && !known.dead.contains(&low)) {
+            // Its entry would take reading the view of the whole block.
+            if let Some(chunk) = known.block.chunk_of(low) {
+                self.records(known.block.id, chunk)?.copy_trace(low, &mut spans);
             }
         }
         spans.append(&in_memory(live, view, low));

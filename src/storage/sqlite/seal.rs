@@ -199,6 +199,7 @@ impl Store {
             bytes: (chunks + views) as u64,
             chunks: built.chunks.len() as u32,
             ids: ids.into(),
+            first_lows: built.traces.first_lows(),
             outline: built.names.outline(),
         };
         Ok(Some((block, built)))

@@ -105,6 +105,11 @@ impl Traces {
         self.entries.binary_search_by_key(&low, |entry| entry.low).ok()
     }
 
+    /// The first low id of each chunk.
+    pub(in super::super) fn first_lows(&self) -> Box<[u64]> {
+        self.entries.iter().filter(|entry| entry.place == 0).map(|entry| entry.low).collect()
+    }
+
     /// The calls of the trace at an index.
     pub(in super::super) fn calls_of(&self, at: usize) -> impl Iterator<Item = Call> {
         let start = if at == 0 { 0 } else { self.entries[at - 1].calls_end };
