@@ -171,7 +171,7 @@ impl SqliteInspector {
     pub async fn scan(&self, request: &ScanRequest) -> Result<ScanPage, StorageError> {
         let live = self.live.get_or_try_init(|| self.live()).await?;
         // Blocks and rows that could not be loaded at all are told of once.
-        let left_out = if request.after.is_none() { self.reader.damage.count() } else { 0 };
+        let left_out = if request.after.is_none() { self.reader.damage.lost() } else { 0 };
         let (live, reader, request) = (Arc::clone(live), self.reader.clone(), *request);
         let mut page = on_blocking_thread(move || scan::page(&live, &reader, &live.view(), &request)).await?;
         page.damaged += left_out;

@@ -164,7 +164,7 @@ impl<'q> Links<'q> {
 
     fn part(&self, known: &BlockRef) -> Result<Arc<[Sum]>, StorageError> {
         let (start_ms, end_ms) = self.window;
-        let traces = self.reader.traces(known.block.id)?;
+        let traces = self.reader.traces(known.block.id, known.block.chunks)?;
         self.generation.sum(&traces, |entry: &TraceEntry| {
             let is_outside = entry.max_ms < start_ms || end_ms < entry.min_ms;
             if is_outside || known.dead.contains(&entry.low) || self.view.split.contains(&entry.low) {

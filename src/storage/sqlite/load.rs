@@ -98,7 +98,7 @@ pub(super) fn blocks(
     let mut lows: Vec<u64> = Vec::new();
     let mut warming = Warming::new(links);
     for (id, sealed_to, covers_to, arrived_ms, min_ms, max_ms, spans, traces, chunks, bytes) in read.rows {
-        let views = match reader.traces(id).and_then(|traces| Ok((traces, reader.names(id)?))) {
+        let views = match reader.traces(id, chunks as u32).and_then(|traces| Ok((traces, reader.names(id)?))) {
             // From the spans, if those are whole. Stored by the next round of housekeeping.
             Err(error) if error.kind == ErrorKind::Corrupt => {
                 let built = rebuild(reader, id, chunks as u32, options);
@@ -157,7 +157,7 @@ pub(super) async fn recent(
         for known in blocks.iter().filter(|known| known.block.covers_to >= id) {
             let lows = match covering.get(&known.block.id) {
                 Some(lows) => lows,
-                None => covering.entry(known.block.id).or_insert(lows_of(reader, known.block.id).await?),
+                None => covering.entry(known.block.id).or_insert(lows_of(reader, &known.block).await?),
             };
             // The block has them already.
             if spans.iter().any(|span| lows.contains(&span.trace_id.low())) {
@@ -169,10 +169,10 @@ pub(super) async fn recent(
     Ok(damaged)
 }
 
-async fn lows_of(reader: &Reader, block: i64) -> Result<HashSet<u64>, StorageError> {
-    let reader = reader.clone();
+async fn lows_of(reader: &Reader, block: &Block) -> Result<HashSet<u64>, StorageError> {
+    let (reader, id, chunks) = (reader.clone(), block.id, block.chunks);
     super::seal::on_blocking_thread(move || {
-        let traces = reader.traces(block)?;
+        let traces = reader.traces(id, chunks)?;
         Ok(traces.entries.iter().map(|entry| entry.low).collect())
     })
     .await

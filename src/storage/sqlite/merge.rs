@@ -84,7 +84,7 @@ impl Store {
     fn merged(&self, blocks: &[BlockRef]) -> Result<Sealed, StorageError> {
         let mut places: Vec<(u64, usize, TraceEntry)> = Vec::new();
         for (at, known) in blocks.iter().enumerate() {
-            let traces = self.reader.traces(known.block.id)?;
+            let traces = self.reader.traces(known.block.id, known.block.chunks)?;
             let alive = traces.entries.iter().filter(|entry| !known.dead.contains(&entry.low));
             places.extend(alive.map(|entry| (entry.low, at, *entry)));
         }

@@ -14,6 +14,7 @@ use super::error::{corrupt, during};
 use super::live::BlockRef;
 use super::live::Live;
 use super::live::View;
+use super::repair::rebuild;
 use super::writer::{CHUNKS_MAX, KINDS_MAX, kind};
 use crate::model::{SpanBatch, SpanRef, arrival_order};
 use crate::storage::{ErrorKind, StorageError, StorageOptions};
@@ -43,6 +44,11 @@ impl Damage {
         self.places.lock().len()
     }
 
+    /// How many of them cost spans: views are made anew from those of their block.
+    pub(super) fn lost(&self) -> usize {
+        self.places.lock().iter().filter(|place| !place.contains(VIEW)).count()
+    }
+
     /// Those that are known.
     pub(super) fn places(&self) -> Vec<String> {
         self.places.lock().iter().map(|place| format!("{place} is damaged")).collect()
@@ -60,7 +66,7 @@ impl Damage {
 
     /// The views of a block are whole again.
     pub(super) fn mended(&self, block: i64) {
-        let of_block = format!("block {block} view ");
+        let of_block = format!("block {block} {VIEW}");
         self.places.lock().retain(|place| !place.starts_with(&of_block));
     }
 
@@ -120,8 +126,15 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn traces(&self, block: i64) -> Result<Arc<Traces>, StorageError> {
-        self.view(block, kind::TRACES, Traces::read, Traces::memory_bytes)
+    /// The traces of a block of so many chunks: its view, or, where that is damaged, what its spans give.
+    pub(super) fn traces(&self, block: i64, chunks: u32) -> Result<Arc<Traces>, StorageError> {
+        match self.view(block, kind::TRACES, Traces::read, Traces::memory_bytes) {
+            Err(error) if error.kind == ErrorKind::Corrupt => {
+                let options = StorageOptions { search_enabled: false, ..StorageOptions::default() };
+                Ok(self.put_traces(block, rebuild(self, block, chunks, &options)?.traces))
+            }
+            traces => traces,
+        }
     }
 
     pub(super) fn terms(&self, block: i64) -> Result<Arc<TermFilter>, StorageError> {
@@ -186,7 +199,7 @@ impl Reader {
         if !known.block.may_hold(low) || known.dead.contains(&low) {
             return Ok(None);
         }
-        let traces = self.traces(known.block.id)?;
+        let traces = self.traces(known.block.id, known.block.chunks)?;
         Ok(traces.find(low).map(|at| traces.entries[at]))
     }
 
@@ -271,7 +284,7 @@ impl Reader {
 }
 
 fn view_place(kind: u8) -> String {
-    format!("view {kind}")
+    format!("{VIEW}{kind}")
 }
 
 fn chunk_id(block: i64, chunk: u32) -> i64 {

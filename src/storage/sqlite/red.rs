@@ -94,7 +94,7 @@ fn of_block(
         return Ok(kept.red.clone());
     }
     let mut table = RedTable::of_everything();
-    for entry in &reader.traces(id)?.entries {
+    for entry in &reader.traces(id, known.block.chunks)?.entries {
         if known.dead.contains(&entry.low) || view.split.contains(&entry.low) {
             continue;
         }

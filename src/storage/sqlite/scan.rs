@@ -50,7 +50,7 @@ pub(super) fn live(
         }
         for known in loaded.blocks.iter().filter(|known| known.block.covers_to >= id) {
             // The block has them already.
-            let traces = reader.traces(known.block.id)?;
+            let traces = reader.traces(known.block.id, known.block.chunks)?;
             spans.retain(|span| traces.find(span.trace_id.low()).is_none());
         }
         live.add(RecentRow { id, spans: spans.len(), arrived_ms }, &spans);
@@ -109,7 +109,9 @@ impl Scan<'_> {
         if !self.request.may_want(figures.min_ms, figures.max_ms) && self.view.split.is_empty() {
             return Ok(None);
         }
-        let Some(traces) = self.unless_damaged(self.reader.traces(known.block.id))? else { return Ok(None) };
+        let Some(traces) = self.unless_damaged(self.reader.traces(known.block.id, known.block.chunks))? else {
+            return Ok(None);
+        };
         let first = traces.entries.partition_point(|entry| entry.low < from);
         let part = part_of(known.block.id);
         for (at, entry) in traces.entries.iter().enumerate().skip(first) {
@@ -158,12 +160,11 @@ impl Scan<'_> {
         let lows = self.live.index.read().lows_from(from, self.view.seen, MEMORY_TRACES);
         for (at, low) in lows.iter().enumerate() {
             if self.is_full() {
-                self.page.next = Some(behind(part, at.checked_sub(1).map(|at| lows[at]).or(from.checked_sub(1))));
-                return Ok(());
+                return Ok(false);
             }
             let blocks = self.blocks.clone();
-            if !self.view.split.contains(low) || !self.is_in(&blocks, *low)? {
-                self.take(arrival_order(in_memory(self.live, self.view, *low)));
+            if !self.view.split.contains(&low) || !self.is_in(&blocks, low)? {
+                self.take(arrival_order(in_memory(self.live, self.view, low)));
             }
         }
         let last = lows.last().filter(|_| lows.len() == MEMORY_TRACES);

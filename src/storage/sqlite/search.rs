@@ -236,7 +236,7 @@ impl<'q> Search<'q> {
         if !may_match.contains(&true) {
             return Ok(());
         }
-        let traces = self.reader.traces(id)?;
+        let traces = self.reader.traces(id, known.block.chunks)?;
         let has_conditions = has_conditions(self.request);
         for chunk in traces.entries.chunk_by(|left, right| left.chunk == right.chunk) {
             if !has_conditions {

@@ -2,12 +2,15 @@
 
 use std::collections::HashSet;
 
+use sqlx::Connection;
+
 use super::differential::random_spans;
-use super::support::{HandClock, Random, batch, sealing_often};
+use super::support::{HandClock, Random, batch, sealing_often, span};
 use crate::model::SpanBatch;
+use crate::storage::sqlite::seal::row_at;
 use crate::storage::{
-    MemoryConfig, MemoryStorage, ScanPage, ScanRequest, SpanConsumer, SpanStore, SqliteInspector, SqliteStorage,
-    StorageBackend, StorageOptions,
+    MemoryConfig, MemoryStorage, ScanPage, ScanRequest, SpanConsumer, SpanStore, SqliteConfig, SqliteInspector,
+    SqliteStorage, StorageBackend, StorageOptions,
 };
 
 const TRACES: u64 = 40;
@@ -108,4 +111,40 @@ async fn a_scan_misses_nothing_while_blocks_are_made_and_merged() {
     }
     assert!(pages > 5);
     assert!(before.iter().flat_map(SpanBatch::records).all(|record| found.contains(record)));
+}
+
+/// Scans the file from outside.
+async fn exported(path: &std::path::Path) -> (Vec<SpanBatch>, usize) {
+    let page = SqliteInspector::open(path).await.unwrap().scan(&request(usize::MAX)).await.unwrap();
+    (sorted(page.traces), page.damaged)
+}
+
+#[tokio::test]
+async fn damaged_views_cost_an_export_nothing_of_what_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = SqliteConfig { recent_spans_max: 4_000, ..sealing_often(directory.path()) };
+    let path = config.path.clone();
+    let store = SqliteStorage::open(config, StorageOptions::default(), HandClock::new()).await.unwrap();
+    let random = &mut Random::new(5);
+    for _ in 0..10 {
+        write(&[&store], random).await;
+    }
+    // The block has what later rows brought of its traces: who reads those must know which traces it has.
+    let rows = store.store.live.rows();
+    store.store.seal(row_at(&rows, rows.iter().map(|row| row.spans).sum::<usize>() / 2).unwrap()).await.unwrap();
+    let block = store.store.live.blocks()[0].block.clone();
+    assert!(store.store.live.rows().front().unwrap().id <= block.covers_to, "no row is covered");
+    let whole = exported(&path).await;
+    assert!(whole.1 == 0 && !whole.0.is_empty());
+    store.close().await;
+    drop(store);
+    let mut connection = sqlx::SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
+    sqlx::raw_sql("UPDATE view SET value = substr(value, 2)").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    assert_eq!(exported(&path).await, whole);
+    // A cache without room keeps nothing of what a start made anew.
+    let config = SqliteConfig { block_cache_bytes: 0, recent_spans_max: 4_000, ..sealing_often(directory.path()) };
+    let store = SqliteStorage::open(config, StorageOptions::default(), HandClock::new()).await.unwrap();
+    assert_eq!(all(&store, usize::MAX).await, whole.0);
+    store.close().await;
 }
