@@ -65,7 +65,7 @@ impl<'q> Links<'q> {
                 self.total.add_calls(newest_ms, *low, &self.generation.calls(&spans));
             }
         }
-        self.cache.tidy(&self.generation);
+        self.cache.tidy(&self.generation, &self.total);
         Ok(self.generation.links(self.total))
     }
 

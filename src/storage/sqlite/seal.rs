@@ -235,6 +235,9 @@ impl Store {
         }
         self.note_garbage(removed);
         self.live.change(plan, change);
+        if let Some(plan) = plan {
+            self.links.forget_traces(plan.traces.iter().map(|(_, at)| *at));
+        }
         Ok(())
     }
 }

@@ -18,10 +18,20 @@ use crate::storage::index::pairs::Pairs;
 
 /// Blocks of a group, by their numbers, as a power of two.
 const GROUP_SHIFT: u32 = 4;
-/// Pairs known by number; beyond it everything is forgotten and made again when asked for.
-const PAIRS_MAX: usize = 100_000;
-/// Sums kept for groups; likewise.
-const SUMS_MAX: usize = 1_000_000;
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Pairs known by number. When there are more, and more than twice those of an answer, they are numbered anew.
+    pub(super) pairs: usize,
+    /// Sums of groups; groups beyond are added up when asked for.
+    pub(super) sums: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { pairs: 100_000, sums: 1_000_000 }
+    }
+}
 
 /// Where a link is met: newest key and low id of the trace, and how far from its first call; the greatest comes first.
 pub(super) type Met = (i64, u64, Reverse<u32>);
@@ -77,6 +87,11 @@ impl Total {
         }
     }
 
+    /// Pairs with calls.
+    fn pairs(&self) -> usize {
+        self.sums.iter().filter(|sum| sum.calls > 0).count()
+    }
+
     fn into_sums(self) -> Arc<[Sum]> {
         self.sums.into_iter().filter(|sum| sum.calls > 0).collect()
     }
@@ -86,6 +101,19 @@ impl Total {
 struct Group {
     members: Box<[Member]>,
     sums: Arc<[Sum]>,
+}
+
+#[derive(Debug, Default)]
+struct Groups {
+    groups: BTreeMap<i64, Group>,
+    /// Sums of all groups.
+    sums: usize,
+}
+
+impl Groups {
+    fn remove(&mut self, group: i64) {
+        self.sums -= self.groups.remove(&group).map_or(0, |known| known.sums.len());
+    }
 }
 
 #[derive(Debug)]
@@ -102,9 +130,10 @@ struct TraceCalls {
 pub(super) struct Generation {
     /// Tells generations apart.
     pub(super) number: u32,
+    limits: Limits,
     pairs: Mutex<Pairs>,
-    groups: Mutex<BTreeMap<i64, Group>>,
-    /// By place in the index, of which a trace has its own: no more than there ever were at once.
+    groups: Mutex<Groups>,
+    /// By place in the index, of which a trace has its own; forgotten when the trace is sealed.
     traces: Mutex<HashMap<u32, TraceCalls>>,
 }
 
@@ -130,6 +159,11 @@ impl Generation {
         self.traces.lock().insert(at, TraceCalls { low, write, calls: calls.clone() });
     }
 
+    fn forget_traces(&self, places: impl Iterator<Item = u32>) {
+        let mut traces = self.traces.lock();
+        places.for_each(|at| drop(traces.remove(&at)));
+    }
+
     /// The calls of a block's traces; of each its newest key inside the window, or that it is not counted.
     pub(super) fn sum(
         &self,
@@ -153,19 +187,26 @@ impl Generation {
 
     /// The sums of a group if they are those of these blocks.
     pub(super) fn group(&self, group: i64, members: &[Member]) -> Option<Arc<[Sum]>> {
-        let groups = self.groups.lock();
-        groups.get(&group).filter(|known| *known.members == *members).map(|known| known.sums.clone())
+        let known = self.groups.lock();
+        known.groups.get(&group).filter(|known| *known.members == *members).map(|known| known.sums.clone())
     }
 
     pub(super) fn put_group(&self, group: i64, members: &[Member], total: Total) -> Arc<[Sum]> {
         let sums = total.into_sums();
-        self.groups.lock().insert(group, Group { members: members.into(), sums: sums.clone() });
+        let mut known = self.groups.lock();
+        known.remove(group);
+        if known.sums + sums.len() <= self.limits.sums {
+            known.sums += sums.len();
+            known.groups.insert(group, Group { members: members.into(), sums: sums.clone() });
+        }
         sums
     }
 
     /// Forgets groups that are no more.
     pub(super) fn keep_groups(&self, is_there: impl Fn(i64) -> bool) {
-        self.groups.lock().retain(|group, _| is_there(*group));
+        let mut known = self.groups.lock();
+        let gone: Vec<i64> = known.groups.keys().copied().filter(|group| !is_there(*group)).collect();
+        gone.into_iter().for_each(|group| known.remove(group));
     }
 
     /// The links, in the order in which zipkin meets them.
@@ -177,20 +218,28 @@ impl Generation {
         sums.iter().map(|sum| pairs.link(sum.pair, sum.calls, sum.errors)).collect()
     }
 
-    fn is_too_large(&self) -> bool {
-        let sums: usize = self.groups.lock().values().map(|group| group.sums.len()).sum();
-        sums > SUMS_MAX || self.pairs.lock().len() > PAIRS_MAX
+    /// Whether most of the pairs are those of links that an answer, which had so many, no longer has.
+    fn is_outgrown(&self, links: usize) -> bool {
+        let pairs = self.pairs.lock().len();
+        pairs > self.limits.pairs && pairs > 2 * links
     }
 }
 
 /// The generation that queries begin with.
 #[derive(Debug, Default)]
 pub(super) struct LinkCache {
+    limits: Limits,
     current: Mutex<Arc<Generation>>,
     generations: AtomicU32,
 }
 
 impl LinkCache {
+    #[cfg(test)]
+    fn with(limits: Limits) -> Self {
+        let current = Mutex::new(Arc::new(Generation { limits, ..Generation::default() }));
+        Self { limits, current, generations: AtomicU32::default() }
+    }
+
     pub(super) fn current(&self) -> Arc<Generation> {
         self.current.lock().clone()
     }
@@ -198,27 +247,34 @@ impl LinkCache {
     /// Begins anew: what was read of a block is no longer what it holds.
     pub(super) fn forget(&self) {
         let number = self.generations.fetch_add(1, Ordering::Relaxed) + 1;
-        *self.current.lock() = Arc::new(Generation { number, ..Generation::default() });
+        *self.current.lock() = Arc::new(Generation { number, limits: self.limits, ..Generation::default() });
     }
 
-    /// Begins anew when a generation has grown too large.
-    pub(super) fn tidy(&self, generation: &Generation) {
-        if generation.is_too_large() && generation.number == self.current().number {
+    /// Forgets the calls of traces that are no longer in memory, by their places in the index.
+    pub(super) fn forget_traces(&self, places: impl Iterator<Item = u32>) {
+        self.current().forget_traces(places);
+    }
+
+    /// Begins anew when a generation knows too much of what is no more, as an answer out of it shows.
+    pub(super) fn tidy(&self, generation: &Generation, answer: &Total) {
+        if generation.is_outgrown(answer.pairs()) && generation.number == self.current().number {
             self.forget();
         }
     }
 }
 
-/// Adds up groups while the blocks are read at a start.
+/// Adds up groups while the blocks are read at a start, as many as are kept; others are added up when asked for.
 #[derive(Debug)]
 pub(super) struct Warming {
     generation: Arc<Generation>,
     groups: BTreeMap<i64, (Vec<Member>, Total)>,
+    /// Places of sums in all groups.
+    sums: usize,
 }
 
 impl Warming {
     pub(super) fn new(cache: &LinkCache) -> Self {
-        Self { generation: cache.current(), groups: BTreeMap::new() }
+        Self { generation: cache.current(), groups: BTreeMap::new(), sums: 0 }
     }
 
     /// Adds a block; `is_dead` tells which traces are elsewhere.
@@ -228,10 +284,18 @@ impl Warming {
         traces: &Traces,
         is_dead: impl Fn(u64) -> bool,
     ) -> Result<(), StorageError> {
+        if self.sums > self.generation.limits.sums {
+            return Ok(());
+        }
         let sums = self.generation.sum(traces, |entry| Ok((!is_dead(entry.low)).then_some(entry.max_ms)))?;
         let (members, total) = self.groups.entry(group_of(member.0)).or_default();
+        let before = total.sums.len();
         members.push(member);
         sums.iter().for_each(|sum| total.add(sum));
+        self.sums += total.sums.len() - before;
+        if self.sums > self.generation.limits.sums {
+            self.groups.clear();
+        }
         Ok(())
     }
 
@@ -239,5 +303,73 @@ impl Warming {
         for (group, (members, total)) in self.groups {
             self.generation.put_group(group, &members, total);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{SpanBuilder, SpanId, SpanKind, TraceId};
+    use crate::storage::sqlite::block::BlockBuilder;
+
+    /// The views of a block with one call.
+    fn calling(child: &str) -> Traces {
+        let (mut spans, mut span) = (SpanBatch::new(), SpanBuilder::new());
+        span.set_trace_id(TraceId::from_halves(0, 1).unwrap());
+        span.set_id(SpanId::new(1));
+        span.set_kind(Some(SpanKind::Client));
+        span.set_timestamp_us(1_000);
+        span.local_endpoint.set_service_name("a");
+        span.remote_endpoint.set_service_name(child);
+        span.finish(&mut spans).unwrap();
+        let mut block = BlockBuilder::new(&[], false);
+        block.push(1, &spans).unwrap();
+        block.finish().unwrap().unwrap().traces
+    }
+
+    fn total(pairs: u32) -> Total {
+        let mut total = Total::default();
+        (0..pairs).for_each(|pair| total.add_calls(1, 1, &[pair << 1]));
+        total
+    }
+
+    fn traces_with(pairs: usize) -> Generation {
+        let generation = Generation { limits: Limits { pairs: 10, sums: 10 }, ..Generation::default() };
+        (0..pairs).for_each(|n| {
+            generation.pairs.lock().number("a", &n.to_string());
+        });
+        generation
+    }
+
+    #[test]
+    fn groups_beyond_the_limit_are_not_kept_and_push_none_out() {
+        let generation = traces_with(0);
+        assert_eq!(generation.put_group(1, &[(16, 0)], total(6)).len(), 6);
+        assert_eq!(generation.put_group(2, &[(32, 0)], total(6)).len(), 6);
+        assert!(generation.group(1, &[(16, 0)]).is_some() && generation.group(2, &[(32, 0)]).is_none());
+        generation.put_group(1, &[(16, 1)], total(2));
+        generation.put_group(2, &[(32, 0)], total(8));
+        assert!(generation.group(1, &[(16, 1)]).is_some() && generation.group(2, &[(32, 0)]).is_some());
+        generation.keep_groups(|group| group == 1);
+        assert_eq!(generation.groups.lock().sums, 2);
+    }
+
+    #[test]
+    fn more_pairs_than_the_limit_are_kept_as_long_as_answers_have_them() {
+        assert!(!traces_with(40).is_outgrown(20));
+        assert!(traces_with(40).is_outgrown(19));
+        assert!(!traces_with(10).is_outgrown(0));
+    }
+
+    #[test]
+    fn a_start_adds_up_no_more_than_is_kept() {
+        let cache = LinkCache::with(Limits { pairs: 10, sums: 10 });
+        let mut warming = Warming::new(&cache);
+        for block in 0..100 {
+            warming.add((block * 16, 0), &calling(&format!("b{block}")), |_| false).unwrap();
+            assert!(warming.sums < 20, "{} after {block}", warming.sums);
+        }
+        warming.finish();
+        assert_eq!(cache.current().groups.lock().groups.len(), 0);
     }
 }
