@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashTable;
 
+pub(super) use self::scan::by_id;
+
 use self::filter::Filter;
 use self::names::{NO_SERVICE, Names};
 use self::prepare::{Hashes, Prepared, PreparedSpan};

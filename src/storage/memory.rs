@@ -184,7 +184,7 @@ impl SpanStore for MemoryStorage {
 
     async fn scan(&self, request: &ScanRequest) -> Result<ScanPage, StorageError> {
         let request = *request;
-        self.on_blocking_thread("scan", move |shared| Ok(shared.scan(&request))).await
+        self.on_blocking_thread("scan", move |shared| shared.scan(&request)).await
     }
 }
 

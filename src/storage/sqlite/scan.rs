@@ -10,10 +10,8 @@ use super::load::LoadedBlocks;
 use super::read::{Reader, in_memory};
 use super::row;
 use crate::model::{SpanBatch, arrival_order};
+use crate::storage::index::by_id;
 use crate::storage::{ErrorKind, ScanCursor, ScanPage, ScanRequest, StorageError, StorageOptions};
-
-/// Traces in memory looked up at once.
-const MEMORY_TRACES: usize = 256;
 
 /// A page under way.
 struct Scan<'a> {
@@ -157,8 +155,8 @@ impl Scan<'_> {
 
     /// Traces that are in memory alone.
     fn memory(&mut self, part: i64, from: u64) -> Result<(), StorageError> {
-        let lows = self.live.index.read().lows_from(from, self.view.seen, MEMORY_TRACES);
-        for (at, low) in lows.iter().enumerate() {
+        let (live, seen) = (self.live, self.view.seen);
+        let next = by_id(&live.index, from, seen, |low| {
             if self.is_full() {
                 return Ok(false);
             }
@@ -166,9 +164,9 @@ impl Scan<'_> {
             if !self.view.split.contains(&low) || !self.is_in(&blocks, low)? {
                 self.take(arrival_order(in_memory(self.live, self.view, low)));
             }
-        }
-        let last = lows.last().filter(|_| lows.len() == MEMORY_TRACES);
-        self.page.next = last.map(|low| ScanCursor { part, low: *low });
+            Ok::<_, StorageError>(true)
+        })?;
+        self.page.next = next.map(|next| behind(part, next.checked_sub(1)));
         Ok(())
     }
 

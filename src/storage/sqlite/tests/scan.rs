@@ -83,6 +83,26 @@ async fn a_scan_gives_each_trace_wherever_its_spans_are() {
     assert!(store.store.live.blocks().len() > 1, "nothing was sealed");
 }
 
+#[tokio::test]
+async fn a_page_of_traces_in_memory_is_as_large_as_was_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = SqliteConfig { recent_spans_max: 100_000, ..sealing_often(directory.path()) };
+    let store = SqliteStorage::open(config, StorageOptions::default(), HandClock::new()).await.unwrap();
+    let memory = MemoryStorage::new(MemoryConfig::default(), StorageOptions::default());
+    let mut spans = SpanBatch::new();
+    (1..=2_000).for_each(|low| spans.append(&span(low, 1, "a", 1_000_000)));
+    for consumer in [&store as &dyn SpanConsumer, &memory] {
+        consumer.write(&[batch(spans.clone())]).await.remove(0).unwrap();
+    }
+    for scanned in [&store as &dyn SpanStore, &memory] {
+        let page = scanned.scan(&request(1_500)).await.unwrap();
+        assert_eq!(page.traces.len(), 1_500);
+        let rest = scanned.scan(&ScanRequest { after: page.next, ..request(1_500) }).await.unwrap();
+        assert_eq!((rest.traces.len(), rest.next), (500, None));
+    }
+    store.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_scan_misses_nothing_while_blocks_are_made_and_merged() {
     let directory = tempfile::tempdir().unwrap();
