@@ -36,7 +36,7 @@ pub enum StoreCommand {
     #[command(after_help = ADDRESSES)]
     Import(ImportArguments),
     /// Copy spans from one store into another. When it is interrupted, the same command goes on where it was; done
-    /// again, it changes nothing. Every span is read back. Status 1 when one is missing.
+    /// again, it changes nothing. Every span that a run copies is read back. Status 1 when one is missing.
     #[command(after_help = ADDRESSES)]
     Copy(CopyArguments),
     /// Make the tables, or bring them to this version, and say what was done. Needs the right to create them; without it the

@@ -23,10 +23,8 @@ use crate::storage::SqliteInspector;
 /// # Errors
 /// When a store cannot be opened, read or written.
 pub fn run_store_command(config: &Config, command: &StoreCommand, output: impl Write) -> anyhow::Result<bool> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime does not start")?;
     let mut output = BufWriter::new(output);
-    let is_well = runtime.block_on(async {
+    let is_well = to_its_end(async {
         match command {
             StoreCommand::Stats | StoreCommand::Check | StoreCommand::Backup { .. } => {
                 inspect(&config.storage, command, &mut output).await
@@ -39,6 +37,15 @@ pub fn run_store_command(config: &Config, command: &StoreCommand, output: impl W
     })?;
     output.flush()?;
     Ok(is_well)
+}
+
+/// Runs something on a runtime of its own, and waits for nothing else: who reads the standard input cannot be told to end.
+fn to_its_end<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime does not start")?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    done
 }
 
 /// What only the embedded database offers.

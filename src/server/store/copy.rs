@@ -110,11 +110,28 @@ impl Copy {
         Ok(copy)
     }
 
+    /// Copies, and tells what was done: also when it ends early.
     pub(super) async fn run(mut self, source: Source, output: &mut impl Write) -> anyhow::Result<bool> {
+        let done = self.copy_pages(source).await;
+        self.progress.end();
+        match done {
+            Err(error) if error.is::<Overtaken>() => Err(error),
+            Err(error) => {
+                self.tell(output)?;
+                output.flush()?;
+                Err(error)
+            }
+            Ok(()) => {
+                self.target.close().await;
+                self.tell(output)
+            }
+        }
+    }
+
+    async fn copy_pages(&mut self, source: Source) -> anyhow::Result<()> {
         let mut pages = Pages::read(source, self.state.after, self.window_ms);
         let mut written: Option<Written> = None;
-        while let Some(page) = pages.next().await {
-            let page = page.context("reading; the same command goes on from here")?;
+        while let Some(page) = pages.next().await.context("reading; the same command goes on from here")? {
             // What was written last is read back while this is written.
             let spans = all_spans(&page);
             let check = check(Arc::clone(&self.target), written.take(), self.is_checked);
@@ -124,9 +141,7 @@ impl Copy {
         }
         let checked = check(Arc::clone(&self.target), written, self.is_checked).await?;
         self.note_checked(checked);
-        self.progress.end();
-        self.target.close().await;
-        self.tell(output)
+        Ok(())
     }
 
     async fn write(&mut self, page: &ScanPage, spans: &SpanBatch) -> anyhow::Result<Vec<(SpanBatch, String)>> {
@@ -174,6 +189,13 @@ impl Copy {
         }
         if self.is_checked {
             writeln!(output, "read back {checked} spans, {missing} missing")?;
+            if checked < self.before + spans {
+                writeln!(
+                    output,
+                    "{} spans of this copy were not read back by this run",
+                    self.before + spans - checked
+                )?;
+            }
         }
         if refused > 0 {
             writeln!(output, "{refused} spans were refused by the store they were copied to")?;

@@ -23,8 +23,7 @@ pub(super) async fn export(
     let mut pages = Pages::read(source, None, window_ms);
     let mut progress = Progress::new("exported", 0);
     let (mut line, mut damaged) = (Vec::new(), 0);
-    while let Some(page) = pages.next().await {
-        let page = page?;
+    while let Some(page) = pages.next().await? {
         damaged += page.damaged;
         for trace in &page.traces {
             for from in (0..trace.len()).step_by(LINE_SPANS_MAX) {

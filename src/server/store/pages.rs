@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -18,6 +19,8 @@ const AHEAD: usize = 1;
 pub(super) struct Pages {
     pages: mpsc::Receiver<Result<ScanPage, StorageError>>,
     reading: JoinHandle<()>,
+    /// The reading ended well.
+    is_over: bool,
 }
 
 impl Pages {
@@ -34,12 +37,29 @@ impl Pages {
                 }
             }
         });
-        Self { pages, reading }
+        Self::of(pages, reading)
     }
 
-    /// The next page; `None` after the last, or after an error.
-    pub(super) async fn next(&mut self) -> Option<Result<ScanPage, StorageError>> {
-        self.pages.recv().await
+    /// What somebody reads and sends.
+    pub(super) fn of(pages: mpsc::Receiver<Result<ScanPage, StorageError>>, reading: JoinHandle<()>) -> Self {
+        Self { pages, reading, is_over: false }
+    }
+
+    /// The next page; `None` after the last.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the task that reads it ended before the last page.
+    pub(super) async fn next(&mut self) -> anyhow::Result<Option<ScanPage>> {
+        match self.pages.recv().await {
+            Some(page) => Ok(Some(page?)),
+            // Without this a panic would pass for the end.
+            None if self.is_over => Ok(None),
+            None => {
+                (&mut self.reading).await.context("the reading ended too early")?;
+                self.is_over = true;
+                Ok(None)
+            }
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use async_trait::async_trait;
 
 use super::copy::{Copy, Overtaken};
 use super::open::{Source, target};
+use super::pages::Pages;
+use super::to_its_end;
 use crate::config::{Config, CopyArguments, StorageConfig, StoreAddress, WindowArguments};
 use crate::model::red::{RedAnswer, RedRequest};
 use crate::model::{DependencyLink, QueryRequest, SpanBatch, SpanBuilder, SpanId, TraceId};
@@ -199,6 +201,59 @@ async fn spans_that_a_store_loses_are_missed() {
     let stores = stores().await;
     let (is_well, said) = stores.copy(i64::MAX, true, false).await.unwrap();
     assert!(!is_well && said.contains("4 missing"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_ends_early_tells_what_it_did_and_the_next_what_it_did_not_read_back() {
+    let stores = stores().await;
+    let mut said = Vec::new();
+    let source = Source::open(&stores.from).await.unwrap();
+    let inner = target(&stores.to).await.unwrap();
+    let failing = Failing { inner: Arc::clone(&inner), takes: AtomicI64::new(2), loses: true };
+    let copy = Copy::begin(&stores.from, &stores.to, &arguments(false), Arc::new(failing)).await.unwrap();
+    copy.run(source, &mut said).await.unwrap_err();
+    inner.close().await;
+    drop(inner);
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains("10000 spans (") && said.contains("read back 10000 spans, 2 missing"), "{said}");
+    let (is_well, said) = stores.copy(i64::MAX, false, false).await.unwrap();
+    assert!(is_well && said.contains("read back 10000 spans, 0 missing"), "{said}");
+    assert!(said.contains("10000 spans of this copy were not read back by this run"), "{said}");
+}
+
+/// A source whose reading panics after the first page.
+#[tokio::test]
+async fn a_reading_that_panics_does_not_pass_for_the_end_of_the_source() {
+    let (sender, pages) = tokio::sync::mpsc::channel(1);
+    let reading = tokio::spawn(async move {
+        sender.send(Ok(crate::storage::ScanPage::default())).await.unwrap();
+        panic!("the test's panic");
+    });
+    let mut pages = Pages::of(pages, reading);
+    assert!(pages.next().await.unwrap().is_some());
+    let error = pages.next().await.unwrap_err();
+    assert!(format!("{error:#}").contains("too early"), "{error:#}");
+}
+
+#[test]
+fn a_command_that_fails_waits_for_nobody_who_reads_the_input() {
+    let (_input, reads) = std::sync::mpsc::sync_channel::<()>(1);
+    let (end, ended) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        let (begin, begun) = tokio::sync::oneshot::channel();
+        let done: anyhow::Result<()> = to_its_end(async {
+            tokio::task::spawn_blocking(move || {
+                let _ = begin.send(());
+                let _ = reads.recv();
+            });
+            begun.await?;
+            anyhow::bail!("refused")
+        });
+        let _ = end.send(done.unwrap_err().to_string());
+    });
+    // As long as the input is open, which is until the end of this test.
+    let error = ended.recv_timeout(std::time::Duration::from_secs(60)).expect("the command ends");
+    assert_eq!(error, "refused");
 }
 
 /// As when the last page of a killed copy is committed while the next one starts.
