@@ -139,7 +139,7 @@ impl SqliteStorage {
         let metrics = SqliteMetrics::default();
         let reader = Reader {
             pool: opened.readers,
-            cache: Arc::new(Cache::new(config.block_cache_bytes)),
+            cache: Arc::new(Cache::new(config.block_cache_bytes, read::LASTING)),
             handle: Handle::current(),
             damage: Arc::new(Damage::new(metrics.damaged.clone())),
         };

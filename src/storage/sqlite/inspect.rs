@@ -18,7 +18,7 @@ use super::cache::Cache;
 use super::error::{corrupt, during, storage_error, unavailable};
 use super::live::{BlockRef, Live};
 use super::load::{self, LoadedBlocks};
-use super::read::{Damage, Reader};
+use super::read::{Damage, LASTING, Reader};
 use super::repair::rebuild;
 use super::row;
 use super::scan;
@@ -82,7 +82,7 @@ impl SqliteInspector {
             .map_err(|error| corrupt(OPERATION, error.to_string()))?;
         let reader = Reader {
             pool: pool.clone(),
-            cache: Arc::new(Cache::new(CACHE_BYTES)),
+            cache: Arc::new(Cache::new(CACHE_BYTES, LASTING)),
             handle: Handle::current(),
             damage: Arc::new(Damage::new(found)),
         };

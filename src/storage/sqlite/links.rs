@@ -18,7 +18,7 @@ use crate::storage::index::walk::{Candidate, Probe, Walk};
 use crate::storage::{QueryBudget, StorageError};
 
 /// Kind of the sums of a block in the cache; of one generation.
-const SUMS: u8 = 103;
+pub(super) const SUMS: u8 = 103;
 
 /// Traces copied in one visit to the index.
 const VISIT_TRACES: usize = 64;

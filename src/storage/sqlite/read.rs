@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use super::block::{BlockNames, Find, FrameError, RedView, TermFilter, TraceEntry, Traces};
 use super::cache::{Cache, Key};
 use super::error::{corrupt, during};
+use super::links::SUMS;
 use super::live::BlockRef;
 use super::live::Live;
 use super::live::View;
@@ -22,6 +23,10 @@ use crate::storage::{ErrorKind, StorageError, StorageOptions};
 /// Kinds of cached values beside those of views.
 const FIND: u8 = 101;
 const RECORDS: u8 = 102;
+/// Of these a query may want every block's; prefetched.
+pub(super) const LASTING: &[u8] = &[kind::TERMS, SUMS];
+/// What places of views are called, and no others.
+const VIEW: &str = "view ";
 /// Damaged places that are remembered by name.
 const DAMAGED_MAX: usize = 1_000;
 
@@ -139,6 +144,24 @@ impl Reader {
 
     pub(super) fn terms(&self, block: i64) -> Result<Arc<TermFilter>, StorageError> {
         self.view(block, kind::TERMS, TermFilter::read, TermFilter::memory_bytes)
+    }
+
+    /// Reads the term filters of some blocks in one statement, as far as they are not there: what is damaged is found by who wants it.
+    pub(super) fn prefetch_terms(&self, blocks: impl Iterator<Item = i64>) -> Result<(), StorageError> {
+        let wanted = |block: &i64| !self.cache.has((*block, kind::TERMS, 0));
+        let ids: Vec<i64> = blocks.filter(wanted).map(|block| block * KINDS_MAX + i64::from(kind::TERMS)).collect();
+        if ids.len() < 2 {
+            return Ok(());
+        }
+        let sql = "SELECT view.id, view.value FROM view WHERE view.id IN (SELECT value FROM json_each(?1))";
+        let rows = sqlx::query(sql).bind(format!("{ids:?}")).fetch_all(&self.pool);
+        for row in self.handle.block_on(rows).map_err(during("read"))? {
+            let id: i64 = row.try_get(0).map_err(during("read"))?;
+            if let Ok(filter) = TermFilter::read(row.try_get(1).map_err(during("read"))?) {
+                self.keep((id / KINDS_MAX, kind::TERMS, 0), filter, TermFilter::memory_bytes);
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn red(&self, block: i64) -> Result<Arc<RedView>, StorageError> {

@@ -12,6 +12,7 @@ use super::block::{ChunkTest, TermFilter, TraceEntry, Wanted, key_term, tag_term
 use super::error::NAME;
 use super::live::{BlockRef, Live, View};
 use super::read::{Reader, in_memory, unless_damaged};
+use super::writer::kind;
 use crate::model::search::Selection;
 use crate::model::{QueryRequest, SpanBatch, arrival_order, group_by_millisecond};
 use crate::storage::index::walk::{Candidate, Probe, Walk};
@@ -19,6 +20,9 @@ use crate::storage::{QueryBudget, StorageError};
 
 /// Candidates in memory asked for at once, at most.
 const CANDIDATES_MAX: usize = 1_024;
+
+/// Filters of blocks prefetched at once, at most.
+const PREFETCH_MAX: usize = 16;
 
 /// Where a candidate's spans are.
 #[derive(Debug)]
@@ -78,6 +82,8 @@ pub(super) struct Search<'q> {
     blocks: Vec<&'q BlockRef>,
     found: BinaryHeap<Found>,
     step: usize,
+    /// Filters prefetched the last time.
+    prefetched: usize,
 }
 
 impl<'q> Search<'q> {
@@ -116,6 +122,7 @@ impl<'q> Search<'q> {
             blocks,
             found: BinaryHeap::new(),
             step: request.limit.clamp(1, CANDIDATES_MAX),
+            prefetched: 0,
         }
     }
 
@@ -225,6 +232,9 @@ impl<'q> Search<'q> {
             return Ok(());
         }
         let id = known.block.id;
+        if !self.terms.is_empty() && !self.reader.cache.has((id, kind::TERMS, 0)) {
+            self.prefetch_terms(id)?;
+        }
         let filter = if self.terms.is_empty() { None } else { Some(self.reader.terms(id)) };
         // Without its filter the block is searched as a whole.
         let filter = unless_damaged(filter.transpose())?;
@@ -254,6 +264,15 @@ impl<'q> Search<'q> {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Reads the filters of the blocks that come next together: more and more, because nobody knows how many will be looked at.
+    fn prefetch_terms(&mut self, first: i64) -> Result<(), StorageError> {
+        let next = self.blocks.iter().rev().filter(|known| known.block.outline.may_match(&self.wanted));
+        let blocks = next.take(self.prefetched).map(|known| known.block.id);
+        unless_damaged(self.reader.prefetch_terms(std::iter::once(first).chain(blocks)))?;
+        self.prefetched = (self.prefetched * 2).clamp(1, PREFETCH_MAX);
         Ok(())
     }
 
