@@ -9,7 +9,7 @@ use super::Store;
 use super::block::{BlockBuilder, TraceEntry};
 use super::error::corrupt;
 use super::live::{BlockRef, Change};
-use super::seal::{Sealed, on_blocking_thread};
+use super::seal::{Sealed, quietly};
 use crate::model::{SpanBatch, without_duplicates};
 use crate::storage::{ErrorKind, StorageError};
 
@@ -67,7 +67,7 @@ impl Store {
         let chosen = chosen.to_vec();
         let removed: Vec<i64> = chosen.iter().map(|known| known.block.id).collect();
         let store = Arc::clone(self);
-        let merged = match on_blocking_thread(move || store.merged(&chosen)).await {
+        let merged = match quietly(move || store.merged(&chosen)).await {
             // Noted; a copy of what is damaged would not be better.
             Err(error) if error.kind == ErrorKind::Corrupt => {
                 self.unmergeable.lock().extend(removed);

@@ -23,6 +23,11 @@ const TAKE_SPANS_MAX: u32 = 8_192;
 /// Times the size at which sealing begins, at which writers wait for it.
 const FULL: usize = 4;
 
+/// Times that size at which it no longer goes on quietly.
+const HURRY: usize = 2;
+/// How much a quiet thread lets others go before (as of nice(1)).
+const QUIET: i32 = 10;
+
 /// A block that is built and not stored.
 #[derive(Debug)]
 pub(super) struct Sealed {
@@ -69,6 +74,12 @@ impl Store {
         spans >= FULL * self.config.recent_spans_max || bytes >= FULL * self.config.recent_bytes_max
     }
 
+    /// Whether sealing has to hurry, so that writers need not wait for it: no quietly then.
+    fn is_behind(&self) -> bool {
+        let (spans, bytes) = (self.live.held().0, self.live.memory_bytes());
+        spans >= HURRY * self.config.recent_spans_max || bytes >= HURRY * self.config.recent_bytes_max
+    }
+
     pub(super) fn is_seal_due(&self) -> bool {
         let (spans, bytes) = self.live.held();
         spans >= self.config.recent_spans_max || bytes >= self.recent_bytes_max()
@@ -87,7 +98,8 @@ impl Store {
     pub(super) async fn seal(self: &Arc<Self>, sealed_to: i64) -> Result<(), StorageError> {
         let plan = Arc::new(self.live.plan(sealed_to));
         let (store, planned) = (Arc::clone(self), Arc::clone(&plan));
-        let sealed = on_blocking_thread(move || store.build(&planned)).await?;
+        let build = move || store.build(&planned);
+        let sealed = if self.is_behind() { on_blocking_thread(build).await? } else { quietly(build).await? };
         self.store_sealed(sealed, Some(&plan), &[]).await?;
         self.live.forget_hidden();
         self.room.notify_waiters();
@@ -296,4 +308,21 @@ pub(super) async fn on_blocking_thread<T: Send + 'static>(
 ) -> Result<T, StorageError> {
     let result = tokio::task::spawn_blocking(work).await;
     result.unwrap_or_else(|panic| Err(unavailable(OPERATION, panic.to_string())))
+}
+
+/// Runs what takes long on a thread of its own that lets queries and writes go before.
+pub(super) async fn quietly<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
+) -> Result<T, StorageError> {
+    let (sender, done) = tokio::sync::oneshot::channel();
+    let quiet = move || {
+        // Of this thread alone. Without it the work is done all the same.
+        let _ = rustix::process::nice(QUIET);
+        let _ = sender.send(work());
+    };
+    std::thread::Builder::new()
+        .name("sqlite-quietly".to_owned())
+        .spawn(quiet)
+        .map_err(|error| unavailable(OPERATION, error.to_string()))?;
+    done.await.unwrap_or_else(|_| Err(unavailable(OPERATION, "the work ended by a panic")))
 }
