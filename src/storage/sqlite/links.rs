@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::block::TraceEntry;
+use super::block::{TraceEntry, Traces};
 use super::error::NAME;
 use super::live::{BlockRef, Live, View};
 use super::read::{Reader, all_in_memory, unless_damaged};
@@ -179,4 +179,13 @@ impl<'q> Links<'q> {
             Ok(newest_key_ms(&arrival_order(spans), start_ms, end_ms))
         })
     }
+}
+
+/// Adds up the calls of a new block while its traces are at hand.
+pub(super) fn keep_sums(reader: &Reader, cache: &LinkCache, block: i64, traces: &Traces) -> Result<(), StorageError> {
+    let generation = cache.current();
+    let sums = generation.sum(traces, |entry| Ok(Some(entry.max_ms)))?;
+    let bytes = size_of_val(&*sums);
+    reader.cache.put((block, SUMS, generation.number), &Arc::new(BlockSums { dead: 0, sums }), bytes);
+    Ok(())
 }

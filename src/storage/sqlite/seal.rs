@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use super::Store;
 use super::block::{BlockBuilder, BuiltBlock};
 use super::error::{corrupt, during, unavailable};
+use super::links::keep_sums;
 use super::live::{Block, Change, Plan, RecentRow, in_blocks, short_id};
 use super::names;
 use super::writer::{Commit, Writer};
@@ -242,6 +243,7 @@ impl Store {
             tracing::debug!(id, spans, traces, bytes = block.bytes, taken = change.taken.len(), "a block was sealed");
             let left_out = names::add(&mut self.names.lock(), &built.names, &self.live.options);
             self.metrics.names_left_out.inc_by(left_out);
+            keep_sums(&self.reader, &self.links, id, &built.traces)?;
             self.reader.put_traces(id, built.traces);
             change.added = Some(Arc::new(block));
         }
