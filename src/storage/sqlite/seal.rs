@@ -243,7 +243,10 @@ impl Store {
             tracing::debug!(id, spans, traces, bytes = block.bytes, taken = change.taken.len(), "a block was sealed");
             let left_out = names::add(&mut self.names.lock(), &built.names, &self.live.options);
             self.metrics.names_left_out.inc_by(left_out);
-            keep_sums(&self.reader, &self.links, id, &built.traces)?;
+            // The block is stored: nothing may end this half-way now. Without the sums, a question makes them.
+            if let Err(error) = keep_sums(&self.reader, &self.links, id, &built.traces) {
+                tracing::warn!(id, %error, "the calls of a new block could not be added up");
+            }
             self.reader.put_traces(id, built.traces);
             change.added = Some(Arc::new(block));
         }
