@@ -11,6 +11,7 @@ mod memory;
 mod metered;
 mod mysql;
 mod none;
+mod pass_on;
 mod postgres;
 mod red_metrics;
 mod retry;

@@ -15,12 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::limit::GradientLimit;
-use super::{
-    Batch, Capabilities, ErrorKind, PinnedTrace, QueryBudget, ScanPage, ScanRequest, SourcePosition, SpanConsumer,
-    SpanStore, StorageBackend, StorageError, Stored,
-};
-use crate::model::red::{RedAnswer, RedRequest};
-use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
+use super::{Batch, Capabilities, ErrorKind, SourcePosition, SpanConsumer, StorageBackend, StorageError, Stored};
 
 /// How many writes run at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,52 +195,9 @@ impl SpanConsumer for Throttle {
     }
 }
 
-#[async_trait]
-impl SpanStore for Throttle {
-    async fn search(&self, request: &QueryRequest, budget: &QueryBudget) -> Result<Vec<SpanBatch>, StorageError> {
-        self.inner.search(request, budget).await
-    }
+crate::pass_on_reads!(Throttle, inner);
 
-    async fn traces(&self, ids: &[TraceId], budget: &QueryBudget) -> Result<Vec<SpanBatch>, StorageError> {
-        self.inner.traces(ids, budget).await
-    }
-
-    async fn service_names(&self) -> Result<Vec<String>, StorageError> {
-        self.inner.service_names().await
-    }
-
-    async fn span_names(&self, service_name: &str) -> Result<Vec<String>, StorageError> {
-        self.inner.span_names(service_name).await
-    }
-
-    async fn remote_service_names(&self, service_name: &str) -> Result<Vec<String>, StorageError> {
-        self.inner.remote_service_names(service_name).await
-    }
-
-    async fn autocomplete_values(&self, key: &str) -> Result<Vec<String>, StorageError> {
-        self.inner.autocomplete_values(key).await
-    }
-
-    async fn dependencies(
-        &self,
-        end_ts_ms: i64,
-        lookback_ms: i64,
-        budget: &QueryBudget,
-    ) -> Result<Vec<DependencyLink>, StorageError> {
-        self.inner.dependencies(end_ts_ms, lookback_ms, budget).await
-    }
-
-    async fn red(&self, request: &RedRequest, budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
-        self.inner.red(request, budget).await
-    }
-
-    async fn scan(&self, request: &ScanRequest) -> Result<ScanPage, StorageError> {
-        self.inner.scan(request).await
-    }
-}
-
-#[async_trait]
-impl StorageBackend for Throttle {
+crate::pass_on_duties!(Throttle, inner, {
     fn name(&self) -> &'static str {
         self.inner.name()
     }
@@ -260,30 +212,10 @@ impl StorageBackend for Throttle {
         Capabilities { concurrent_writes, ..self.inner.capabilities() }
     }
 
-    async fn check(&self) -> Result<(), StorageError> {
-        self.inner.check().await
-    }
-
-    async fn maintain(&self) -> Result<(), StorageError> {
-        self.inner.maintain().await
-    }
-
     async fn close(&self) {
         self.inner.close().await;
     }
-
-    async fn pin(&self, id: TraceId) -> Result<PinnedTrace, StorageError> {
-        self.inner.pin(id).await
-    }
-
-    async fn unpin(&self, id: TraceId) -> Result<bool, StorageError> {
-        self.inner.unpin(id).await
-    }
-
-    async fn pinned(&self) -> Result<Vec<PinnedTrace>, StorageError> {
-        self.inner.pinned().await
-    }
-}
+});
 
 #[cfg(test)]
 mod tests;

@@ -10,11 +10,9 @@ use super::open::{Source, target};
 use super::pages::Pages;
 use super::to_its_end;
 use crate::config::{Config, CopyArguments, StorageConfig, StoreAddress, WindowArguments};
-use crate::model::red::{RedAnswer, RedRequest};
-use crate::model::{DependencyLink, QueryRequest, SpanBatch, SpanBuilder, SpanId, TraceId};
+use crate::model::{SpanBatch, SpanBuilder, SpanId, TraceId};
 use crate::storage::{
-    Batch, Capabilities, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, StorageBackend, StorageError,
-    Stored,
+    Batch, Capabilities, ErrorKind, SourcePosition, SpanConsumer, StorageBackend, StorageError, Stored,
 };
 
 const TRACES: u64 = 1_000;
@@ -54,48 +52,9 @@ impl SpanConsumer for Failing {
     }
 }
 
-#[async_trait]
-impl SpanStore for Failing {
-    async fn search(&self, request: &QueryRequest, budget: &QueryBudget) -> Result<Vec<SpanBatch>, StorageError> {
-        self.inner.search(request, budget).await
-    }
+crate::pass_on_reads!(Failing, inner);
 
-    async fn traces(&self, ids: &[TraceId], budget: &QueryBudget) -> Result<Vec<SpanBatch>, StorageError> {
-        self.inner.traces(ids, budget).await
-    }
-
-    async fn service_names(&self) -> Result<Vec<String>, StorageError> {
-        self.inner.service_names().await
-    }
-
-    async fn span_names(&self, service_name: &str) -> Result<Vec<String>, StorageError> {
-        self.inner.span_names(service_name).await
-    }
-
-    async fn remote_service_names(&self, service_name: &str) -> Result<Vec<String>, StorageError> {
-        self.inner.remote_service_names(service_name).await
-    }
-
-    async fn autocomplete_values(&self, key: &str) -> Result<Vec<String>, StorageError> {
-        self.inner.autocomplete_values(key).await
-    }
-
-    async fn dependencies(
-        &self,
-        end_ts_ms: i64,
-        lookback_ms: i64,
-        budget: &QueryBudget,
-    ) -> Result<Vec<DependencyLink>, StorageError> {
-        self.inner.dependencies(end_ts_ms, lookback_ms, budget).await
-    }
-
-    async fn red(&self, request: &RedRequest, budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
-        self.inner.red(request, budget).await
-    }
-}
-
-#[async_trait]
-impl StorageBackend for Failing {
+crate::pass_on_duties!(Failing, inner, {
     fn name(&self) -> &'static str {
         "failing"
     }
@@ -108,13 +67,9 @@ impl StorageBackend for Failing {
         self.inner.capabilities()
     }
 
-    async fn check(&self) -> Result<(), StorageError> {
-        self.inner.check().await
-    }
-
     /// The test does it.
     async fn close(&self) {}
-}
+});
 
 /// A file with some traces and one for their copy.
 struct Stores {

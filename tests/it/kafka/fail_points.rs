@@ -13,10 +13,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use zipkind::config::{StorageConfig, StorageKind};
-use zipkind::model::{DependencyLink, QueryRequest, SpanBatch, TraceId};
 use zipkind::storage::{
-    Batch, Capabilities, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, SqliteStorage,
-    StorageBackend, StorageError, Stored, open_mysql, open_postgres,
+    Batch, Capabilities, ErrorKind, SourcePosition, SpanConsumer, SqliteStorage, StorageBackend, StorageError, Stored,
+    open_mysql, open_postgres,
 };
 use zipkind::telemetry::SystemClock;
 
@@ -124,44 +123,9 @@ impl SpanConsumer for FailPoints {
     }
 }
 
-#[async_trait]
-impl SpanStore for FailPoints {
-    async fn search(&self, request: &QueryRequest, budget: &QueryBudget) -> Result<Vec<SpanBatch>, StorageError> {
-        self.store.search(request, budget).await
-    }
+zipkind::pass_on_reads!(FailPoints, store);
 
-    async fn traces(&self, ids: &[TraceId], budget: &QueryBudget) -> Result<Vec<SpanBatch>, StorageError> {
-        self.store.traces(ids, budget).await
-    }
-
-    async fn service_names(&self) -> Result<Vec<String>, StorageError> {
-        self.store.service_names().await
-    }
-
-    async fn span_names(&self, service: &str) -> Result<Vec<String>, StorageError> {
-        self.store.span_names(service).await
-    }
-
-    async fn remote_service_names(&self, service: &str) -> Result<Vec<String>, StorageError> {
-        self.store.remote_service_names(service).await
-    }
-
-    async fn autocomplete_values(&self, key: &str) -> Result<Vec<String>, StorageError> {
-        self.store.autocomplete_values(key).await
-    }
-
-    async fn dependencies(
-        &self,
-        end_ts_ms: i64,
-        lookback_ms: i64,
-        budget: &QueryBudget,
-    ) -> Result<Vec<DependencyLink>, StorageError> {
-        self.store.dependencies(end_ts_ms, lookback_ms, budget).await
-    }
-}
-
-#[async_trait]
-impl StorageBackend for FailPoints {
+zipkind::pass_on_duties!(FailPoints, store, {
     fn name(&self) -> &'static str {
         self.store.name()
     }
@@ -174,14 +138,10 @@ impl StorageBackend for FailPoints {
         self.store.capabilities()
     }
 
-    async fn check(&self) -> Result<(), StorageError> {
-        self.store.check().await
-    }
-
     async fn close(&self) {
         self.store.close().await;
     }
-}
+});
 
 #[allow(clippy::disallowed_methods, reason = "the test is told by it to be a member instead")]
 fn plan_from_environment() -> Option<Plan> {
