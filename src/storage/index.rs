@@ -8,6 +8,7 @@ mod filter;
 pub(super) mod names;
 pub(super) mod pairs;
 pub(super) mod prepare;
+pub(super) mod red;
 mod scan;
 mod segments;
 pub(super) mod times;
@@ -26,6 +27,7 @@ use self::prepare::{Hashes, Prepared, PreparedSpan};
 use self::segments::Segments;
 use self::times::{Times, bucket_of, first_ms_of};
 use self::trace::{Seen, Trace};
+use self::walk::Candidate;
 use crate::model::{SpanBatch, SpanRef};
 use crate::storage::StorageOptions;
 
@@ -33,6 +35,8 @@ use crate::storage::StorageOptions;
 const GROUP_SHIFT: u32 = 13;
 /// Groups whose last change is remembered one by one.
 const GROUPS_MAX: usize = 100_000;
+/// Spans copied in one visit, about.
+const VISIT_SPANS: usize = 512;
 /// What a span costs beside its record until it is known exactly; for making room beforehand.
 const SPAN_BYTES: usize = 64;
 
@@ -382,6 +386,31 @@ impl Index {
         let mut spans = SpanBatch::with_capacity(trace.slots().len(), bytes);
         trace.slots_before(write).for_each(|slot| spans.push_record(self.segments.record(slot)));
         spans
+    }
+
+    /// Copies the spans of the first few candidates: as much as one visit may take.
+    pub(in crate::storage) fn copy_some(&self, candidates: &mut &[Candidate], seen: Seen) -> Vec<SpanBatch> {
+        let mut copies = Vec::new();
+        let mut spans = 0;
+        while let [candidate, rest @ ..] = candidates {
+            *candidates = rest;
+            let trace = &self.traces[candidate.at as usize];
+            // What was evicted meanwhile is gone.
+            if trace.low == candidate.low && !trace.is_free() && trace.is_seen(seen) {
+                copies.push(self.copy(trace, seen));
+                spans += trace.slots().len();
+            }
+            if spans >= VISIT_SPANS {
+                break;
+            }
+        }
+        copies
+    }
+
+    /// The highest group with traces between two milliseconds.
+    pub(in crate::storage) fn highest_group(&self, from_ms: i64, to_ms: i64) -> Option<i64> {
+        let (bucket, _) = self.times.highest_between(bucket_of(from_ms), bucket_of(to_ms))?;
+        Some(group_of(first_ms_of(bucket)))
     }
 
     /// The latest millisecond in `from..=to` of the spans that writes up to `write` brought.

@@ -129,7 +129,8 @@ impl Shared {
         let mixed = self.groups_of_overlapping(&mut walk, to_ms, seen, budget)?;
         let mut sum = Sum::default();
         let mut below_ms = to_ms;
-        while let Some(group) = self.highest_group(from_ms, below_ms) {
+        let highest = |below_ms| self.index.read().highest_group(from_ms, below_ms);
+        while let Some(group) = highest(below_ms) {
             budget.spend(NAME, 0)?;
             let bounds = group_bounds(group);
             let is_whole = from_ms <= bounds.0 && bounds.1 <= to_ms && !mixed.contains(&group);
@@ -153,13 +154,6 @@ impl Shared {
         self.tidy_links(&generation);
         let pairs = generation.pairs.lock();
         Ok(sum.into_links(&pairs))
-    }
-
-    /// The highest group with traces between two milliseconds.
-    pub(super) fn highest_group(&self, from_ms: i64, to_ms: i64) -> Option<i64> {
-        let index = self.index.read();
-        let (bucket, _) = index.times.highest_between(bucket_of(from_ms), bucket_of(to_ms))?;
-        Some(group_of(first_ms_of(bucket)))
     }
 
     /// Groups inside the window that get a trace whose latest span is beyond it. Usually the window ends now, and there
@@ -205,7 +199,8 @@ impl Shared {
             budget.spend(NAME, 0)?;
             let mut rest = candidates.as_slice();
             while !rest.is_empty() {
-                for spans in self.copy(&mut rest, seen) {
+                let copies = self.index.read().copy_some(&mut rest, seen);
+                for spans in copies {
                     budget.spend(NAME, spans.len())?;
                     linker.put_trace(group_by_millisecond(spans).iter());
                 }

@@ -6,20 +6,17 @@ use parking_lot::{Mutex, RwLock};
 
 use super::links::LinkCache;
 use super::pins::Pins;
-use super::red::RedCache;
 use super::{MemoryConfig, MemoryStats, NAME};
 use crate::model::{QueryRequest, SpanBatch, TraceId, group_by_millisecond, search};
 use crate::storage::index::names::sorted;
 use crate::storage::index::prepare::{Hashes, Prepared};
-use crate::storage::index::trace::Seen;
-use crate::storage::index::walk::{Candidate, Probe, Walk};
+use crate::storage::index::red::RedCache;
+use crate::storage::index::walk::{Probe, Walk};
 use crate::storage::index::{Index, Limits};
 use crate::storage::{ErrorKind, PinnedTrace, QueryBudget, StorageError, StorageOptions};
 
 /// Candidates asked for at once: at first as many as the limit, then more and more, up to this.
 const CANDIDATES_MAX: usize = 1_024;
-/// Spans copied in one visit, about.
-const VISIT_SPANS: usize = 512;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -73,7 +70,7 @@ impl Shared {
             walk.visit(&self.index.read(), &self.hashes, wanted, &mut candidates);
             let mut rest = candidates.as_slice();
             while !rest.is_empty() && !selection.is_full() {
-                let spans = self.copy(&mut rest, seen);
+                let spans = self.index.read().copy_some(&mut rest, seen);
                 for spans in spans {
                     if !selection.is_full() {
                         budget.spend(NAME, spans.len())?;
@@ -84,26 +81,6 @@ impl Shared {
             wanted = (wanted * 2).min(CANDIDATES_MAX);
         }
         Ok(selection.into_traces())
-    }
-
-    /// Copies the spans of the first few candidates, in one visit.
-    pub(super) fn copy(&self, candidates: &mut &[Candidate], seen: Seen) -> Vec<SpanBatch> {
-        let index = self.index.read();
-        let mut copies = Vec::new();
-        let mut spans = 0;
-        while let [candidate, rest @ ..] = candidates {
-            *candidates = rest;
-            let trace = &index.traces[candidate.at as usize];
-            // What was evicted meanwhile is gone.
-            if trace.low == candidate.low && !trace.is_free() && trace.is_seen(seen) {
-                copies.push(index.copy(trace, seen));
-                spans += trace.slots().len();
-            }
-            if spans >= VISIT_SPANS {
-                break;
-            }
-        }
-        copies
     }
 
     /// Spans of the traces with these ids, about: tells whether reading them takes long.

@@ -220,7 +220,7 @@ async fn red_reads_again_only_what_changed() {
     };
     assert_eq!(reads(1_000).await.unwrap(), 1_000_u64);
     assert_eq!(reads(0).await.unwrap(), 1_000);
-    assert!(store.shared.red_bytes_kept() > 0);
+    assert!(store.shared.red.bytes_kept() > 0);
     // One group of eight seconds has about a seventh of the traces.
     put(&store, spans(&[(2_000, 1, 3)])).await;
     assert_eq!(reads(200).await.unwrap(), 1_001);
@@ -234,14 +234,14 @@ async fn kept_red_goes_with_its_traces_and_is_bounded_in_bytes() {
     let all = RedRequest { end_minute: 60_000, step_minutes: 60_000, ..a_minute() };
     let ask = async |store: &MemoryStorage| store.red(&all, &QueryBudget::unlimited()).await.unwrap().series.len();
     ask(&store).await;
-    let full = store.shared.red_bytes_kept();
+    let full = store.shared.red.bytes_kept();
     put(&store, spans(&[(1_001, 1, 1_000_000), (1_001, 2, 1_000_000), (1_002, 1, 1_000_000)])).await;
     ask(&store).await;
-    assert!(store.shared.red_bytes_kept() < full, "the tables of evicted traces are still there");
+    assert!(store.shared.red.bytes_kept() < full, "the tables of evicted traces are still there");
     let tight = MemoryStorage::new(MemoryConfig { spans_max: 1_000, bytes_max: 16_384 }, StorageOptions::default());
     put(&tight, spans(&hours)).await;
     assert!(ask(&tight).await > 0);
-    assert!((1..=1_024).contains(&tight.shared.red_bytes_kept()), "{}", tight.shared.red_bytes_kept());
+    assert!((1..=1_024).contains(&tight.shared.red.bytes_kept()), "{}", tight.shared.red.bytes_kept());
 }
 
 /// What happens to the store and the reference alike.

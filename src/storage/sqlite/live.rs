@@ -14,6 +14,7 @@ use super::block::{Figures, Outline, mix};
 use crate::model::SpanBatch;
 use crate::storage::StorageOptions;
 use crate::storage::index::prepare::{Hashes, Prepared};
+use crate::storage::index::red::RedCache;
 use crate::storage::index::trace::Seen;
 use crate::storage::index::{Index, Limits};
 
@@ -125,6 +126,8 @@ pub(super) struct Live {
     pub(super) options: StorageOptions,
     pub(super) hashes: Hashes,
     pub(super) index: RwLock<Index>,
+    /// What traces in memory count for.
+    pub(super) red: RedCache,
     state: RwLock<State>,
     split: Mutex<Arc<HashSet<u64>>>,
     rows: Mutex<VecDeque<RecentRow>>,
@@ -140,6 +143,7 @@ impl Live {
             options,
             hashes: Hashes::default(),
             index: RwLock::new(index),
+            red: RedCache::default(),
             state: RwLock::new(State { epoch: 0, blocks: Arc::new(blocks), token: Arc::default() }),
             split: Mutex::new(Arc::new(divided)),
             rows: Mutex::default(),

@@ -1,21 +1,24 @@
 //! Rate, errors and durations of a window.
 //!
 //! A block's table of minutes is added as it was stored, unless some of its traces have gone elsewhere: then its other traces are
-//! counted anew, once, and the table is kept in the cache. Traces in memory and split ones are counted when asked.
+//! counted anew, once, and the table is kept in the cache. Traces in memory are counted as in the memory store, split ones when asked.
 
 use std::sync::Arc;
 
 use super::block::RedView;
 use super::error::{NAME, corrupt};
 use super::live::{BlockRef, Live, View, in_blocks};
-use super::read::{Reader, in_memory, unless_damaged};
+use super::read::{Reader, unless_damaged};
 use crate::model::red::{RedAnswer, RedRequest, RedTable};
-use crate::model::{SpanBatch, arrival_order, group_by_millisecond};
-use crate::storage::index::walk::{Probe, Walk};
+use crate::model::{SpanBatch, arrival_order};
+use crate::storage::index::red::Counting;
 use crate::storage::{ErrorKind, QueryBudget, StorageError};
 
 /// Kind of tables made anew in the cache.
 const COUNTED: u8 = 104;
+
+/// Tables of traces in memory take as much as those of a memory store of that size.
+const MEMORY_BYTES: usize = 256 << 20;
 
 /// A table made anew, and how many traces of the block were elsewhere then.
 #[derive(Debug)]
@@ -51,18 +54,17 @@ pub(super) fn answer(
             }
         }
     }
-    let mut walk = Walk::new(Probe::any(), start_ms, last_ms, view.seen);
-    let mut candidates = Vec::new();
-    while !walk.is_over() {
-        budget.spend(NAME, 0)?;
-        candidates.clear();
-        walk.visit(&live.index.read(), &live.hashes, usize::MAX, &mut candidates);
-        for candidate in candidates.iter().filter(|candidate| !view.split.contains(&candidate.low)) {
-            let spans = in_memory(live, view, candidate.low);
-            budget.spend(NAME, spans.len())?;
-            table.put_trace(group_by_millisecond(spans).iter());
-        }
-    }
+    let counting = Counting {
+        store: NAME,
+        index: &live.index,
+        hashes: &live.hashes,
+        cache: &live.red,
+        seen: view.seen,
+        elsewhere: &view.split,
+        bytes_max: MEMORY_BYTES,
+        budget,
+    };
+    counting.add_to(&mut table, start_ms, last_ms)?;
     for low in split {
         let spans = unless_damaged(reader.trace(live, view, low))?;
         budget.spend(NAME, spans.len())?;

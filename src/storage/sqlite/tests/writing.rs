@@ -5,11 +5,12 @@ use std::sync::Arc;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 
-use super::support::{HandClock, batch, config, open, span};
+use super::support::{HandClock, NOW_MS, batch, config, open, span};
+use crate::model::red::{RED_SERIES_MAX, RedRequest};
 use crate::model::{SpanBatch, TraceId};
 use crate::storage::{
-    Batch, ErrorKind, QueryBudget, SourcePosition, SpanConsumer, SpanStore, SqliteStorage, StorageBackend,
-    StorageOptions,
+    Batch, ErrorKind, MemoryConfig, MemoryStorage, QueryBudget, SourcePosition, SpanConsumer, SpanStore, SqliteStorage,
+    StorageBackend, StorageOptions,
 };
 
 fn position(from: i64, next: i64) -> SourcePosition {
@@ -231,4 +232,45 @@ async fn traces_that_were_sealed_before_anybody_asked_are_in_one_place() {
     storage.write(&[batch(span(7, 2, "a", 1_000_000))]).await.remove(0).unwrap();
     assert_eq!(store.live.view().split.iter().copied().collect::<Vec<_>>(), [7]);
     assert_eq!(count(&storage, 7).await, 2);
+}
+
+#[tokio::test]
+async fn what_traces_in_memory_count_for_is_kept_until_they_change_or_are_sealed() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = open(directory.path()).await;
+    let store = &storage.store;
+    let memory = MemoryStorage::new(MemoryConfig::default(), StorageOptions::default());
+    let put = async |spans: SpanBatch| {
+        for consumer in [&storage as &dyn SpanConsumer, &memory] {
+            consumer.write(&[batch(spans.clone())]).await.remove(0).unwrap();
+        }
+    };
+    let minute = NOW_MS / 60_000;
+    let request = RedRequest {
+        service_name: None,
+        span_name: None,
+        remote_service_name: None,
+        start_minute: minute,
+        end_minute: minute + 10,
+        step_minutes: 1,
+        series_max: RED_SERIES_MAX,
+    };
+    let assert_same = async || {
+        let budget = QueryBudget::unlimited();
+        let answer = storage.red(&request, &budget).await.unwrap();
+        assert_eq!(answer, memory.red(&request, &budget).await.unwrap());
+    };
+    put(span(1, 1, "a", NOW_MS * 1000)).await;
+    assert_same().await;
+    let kept = store.live.red.bytes_kept();
+    assert!(kept > 0);
+    assert_same().await;
+    put(span(1, 2, "a", NOW_MS * 1000)).await;
+    put(span(2, 1, "a", (NOW_MS + 100_000) * 1000)).await;
+    assert_same().await;
+    assert!(store.live.red.bytes_kept() > kept, "two stretches of time");
+    store.seal(store.live.rows().back().unwrap().id).await.unwrap();
+    assert_same().await;
+    put(span(2, 2, "a", (NOW_MS + 100_000) * 1000)).await;
+    assert_same().await;
 }
