@@ -179,7 +179,7 @@ impl Reader {
     }
 
     pub(super) fn put_traces(&self, block: i64, traces: Traces) -> Arc<Traces> {
-        self.keep((block, kind::TRACES, 0), traces, Traces::memory_bytes)
+        self.keep((block, kind::TRACES, 0), traces.shrunk(), Traces::memory_bytes)
     }
 
     pub(super) fn find(&self, block: i64, chunk: u32) -> Result<Arc<Find>, StorageError> {

@@ -122,6 +122,14 @@ impl Traces {
         self.pairs.iter().map(|(parent, child)| (&*self.services[*parent as usize], &*self.services[*child as usize]))
     }
 
+    /// Without room to grow: it is kept for long.
+    pub(in super::super) fn shrunk(mut self) -> Self {
+        self.entries.shrink_to_fit();
+        self.calls.shrink_to_fit();
+        self.pairs.shrink_to_fit();
+        self
+    }
+
     pub(in super::super) fn memory_bytes(&self) -> usize {
         self.entries.len() * size_of::<TraceEntry>()
             + self.calls.len() * 4
