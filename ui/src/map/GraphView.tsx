@@ -53,7 +53,7 @@ interface GraphViewProps {
 }
 
 /** The whole graph when its boxes can still be told apart; else its middle, and the overview leads to the rest. */
-const fitOptions = { padding: 0.08, minZoom: 0.3, maxZoom: 1.1, duration: 0 };
+const fitOptions = { padding: 0.08, minZoom: 0.2, maxZoom: 1.1, duration: 0 };
 /** Fewer edges than this are labelled all the time; else those of the node under the pointer. */
 const labelledEdgesMax = 24;
 

@@ -19,7 +19,10 @@ import { csv, download } from '../widgets/csv';
 import { EmptyPanel, ErrorPanel, LoadingPanel } from '../widgets/StatePanel';
 import styles from './Map.module.css';
 
-const GraphView = lazy(() => import('../map/GraphView'));
+// On its way while the calls are: one after the other left the page empty for a second.
+const graphView = import('../map/GraphView');
+graphView.catch(() => undefined);
+const GraphView = lazy(() => graphView);
 
 /** Which service calls which, in a window of time. */
 export function ServiceMap() {

@@ -14,7 +14,10 @@ import { useCall } from './useCall';
 import type { TraceView } from './useTraceView';
 import { ViewBar, ViewFrame } from './ViewBar';
 
-const GraphView = lazy(() => import('../map/GraphView'));
+// On its way while the calls are: one after the other left the page empty for a second.
+const graphView = import('../map/GraphView');
+graphView.catch(() => undefined);
+const GraphView = lazy(() => graphView);
 
 const DEFAULT_SORT: GridSort = { by: 'total', descending: true };
 
