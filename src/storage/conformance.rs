@@ -288,6 +288,7 @@ macro_rules! storage_conformance_cases {
                 a_scan_gives_every_trace_whole
                 a_scan_goes_on_behind_any_page
                 a_scan_keeps_to_its_window
+                spans_without_time_count_as_zero_in_a_scan
                 stores_without_scans_say_so
             }
             positions {

@@ -136,6 +136,18 @@ pub(super) async fn a_scan_keeps_to_its_window(suite: &Suite) {
     }
 }
 
+pub(super) async fn spans_without_time_count_as_zero_in_a_scan(suite: &Suite) {
+    let Some(store) = store(suite).await else { return };
+    store.put(batch([&span(1, 1).at_us(0).service("a"), &span(2, 1).at(1_000).service("a")])).await;
+    for (window_ms, expected) in
+        [((0, 0), vec![1]), ((0, T + 1_000), vec![1, 2]), ((1, T + 1_000), vec![2]), ((-5, -1), vec![])]
+    {
+        let found = traces(&pages(&store, None, Some(window_ms), 100).await);
+        let lows: Vec<u64> = found.iter().map(|(id, _)| id.low()).collect();
+        assert_eq!(lows, expected, "{window_ms:?}");
+    }
+}
+
 pub(super) async fn stores_without_scans_say_so(suite: &Suite) {
     let store = suite.store().await;
     if store.capabilities().scans {

@@ -67,8 +67,9 @@ impl ZipkinTables {
         let columns = if self.schema.has_trace_id_high { "trace_id_high, trace_id" } else { "trace_id" };
         let mut wanted: Vec<(&str, i64)> = conditions.to_vec();
         if let Some((start_ms, end_ms)) = request.window_ms {
-            wanted.push(("start_ts >= ?", start_ms.saturating_mul(1000)));
-            wanted.push(("start_ts <= ?", end_ms.saturating_mul(1000).saturating_add(999)));
+            // Spans without a time count as 0.
+            wanted.push(("COALESCE(start_ts, 0) >= ?", start_ms.saturating_mul(1000)));
+            wanted.push(("COALESCE(start_ts, 0) <= ?", end_ms.saturating_mul(1000).saturating_add(999)));
         }
         let texts: Vec<&str> = wanted.iter().map(|(text, _)| *text).collect();
         let filter = if texts.is_empty() { String::new() } else { format!("WHERE {}", texts.join(" AND ")) };
