@@ -55,10 +55,10 @@ pub(super) struct Rows {
 impl Rows {
     /// # Errors
     /// What the tables cannot hold, in words.
-    pub(super) fn of(batch: &SpanBatch, schema: &Schema, search_enabled: bool) -> Result<Self, String> {
+    pub(super) fn of(batch: &SpanBatch, schema: &Schema) -> Result<Self, String> {
         let mut rows = Self::default();
         for span in batch.iter() {
-            rows.add(&span, schema, search_enabled)?;
+            rows.add(&span, schema)?;
         }
         // The first of equal keys is kept, as the tables do; the sort is stable.
         let key = |row: &AnnotationRow| (row.span, row.key.clone(), row.timestamp_us);
@@ -66,7 +66,7 @@ impl Rows {
         Ok(rows)
     }
 
-    fn add(&mut self, span: &SpanRef<'_>, schema: &Schema, _search_enabled: bool) -> Result<(), String> {
+    fn add(&mut self, span: &SpanRef<'_>, schema: &Schema) -> Result<(), String> {
         let v1 = V1Span::from(span);
         let high = if schema.has_trace_id_high { span.trace_id.high() as i64 } else { 0 };
         let key = (high, span.trace_id.low() as i64, span.id.value() as i64);

@@ -22,7 +22,7 @@ type Bound = Query<'static, MySql, MySqlArguments>;
 
 impl ZipkinTables {
     pub(super) async fn write_batch(&self, batch: &Batch) -> Result<Stored, StorageError> {
-        let rows = Rows::of(&batch.spans, &self.schema, self.options.search_enabled);
+        let rows = Rows::of(&batch.spans, &self.schema);
         let rows = rows.map_err(|reason| rejected("write", reason))?;
         let mut connection = self.pool.acquire().await.map_err(during("write"))?;
         sqlx::raw_sql(ISOLATION).execute(&mut *connection).await.map_err(during("write"))?;
