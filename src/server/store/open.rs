@@ -102,12 +102,12 @@ fn unreadable(error: StorageError) -> anyhow::Error {
     anyhow!("the store cannot be read: {error}")
 }
 
-/// Opens a store to be written. Nothing is removed from it by age or size: that is its server's to do.
+/// Opens a store to be written. Nothing is removed from it by age or size: that is its server's to do. Commands have no timer for
+/// it; SQLite also removes while it seals.
 pub(super) async fn target(config: &StorageConfig) -> anyhow::Result<Arc<dyn StorageBackend>> {
     let mut config = config.clone();
     config.sqlite.retention_max_age = None;
     config.sqlite.retention_max_bytes = None;
-    config.mysql.retention_max_age = None;
     config.retry = PATIENCE;
     config.timeout = TimeoutConfig { write: WRITE_TIMEOUT, read: WRITE_TIMEOUT, ..config.timeout };
     let clock = Arc::new(SystemClock);
