@@ -34,7 +34,10 @@ impl PostgresEngine {
     /// and start beside each other; any other newer one is refused.
     pub(super) async fn migrate(&self) -> Result<(), StorageError> {
         let mut transaction = self.pool.begin().await.map_err(during(OPERATION))?;
-        if self.is_current(&mut transaction).await.map_err(during(OPERATION))? {
+        // When nothing is to be done, no right to create anything is needed.
+        if let Some(applied) = self.applied(&mut transaction).await.map_err(during(OPERATION))?
+            && judge(&applied)?.is_empty()
+        {
             return Ok(());
         }
         self.query("SELECT pg_advisory_xact_lock($1)")
@@ -44,21 +47,7 @@ impl PostgresEngine {
             .map_err(during(OPERATION))?;
         sqlx::raw_sql(SETUP).execute(&mut *transaction).await.map_err(explain)?;
         let applied = self.applied(&mut transaction).await.map_err(during(OPERATION))?;
-        let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-        if let Some(newer) = applied.iter().find(|applied| applied.version > known && !applied.is_additive) {
-            let version = newer.version;
-            let reason = format!("the schema has version {version}, made by a newer zipkind; this one knows {known}");
-            return Err(StorageError::new(ErrorKind::Rejected, NAME, OPERATION, reason));
-        }
-        for migration in MIGRATIONS.iter() {
-            match applied.iter().find(|applied| applied.version == migration.version) {
-                Some(applied) if applied.checksum == *migration.checksum => continue,
-                Some(Applied { version, .. }) => {
-                    let reason = format!("the schema's version {version} is not the one this zipkind knows");
-                    return Err(StorageError::new(ErrorKind::Rejected, NAME, OPERATION, reason));
-                }
-                None => {}
-            }
+        for migration in judge(&applied.unwrap_or_default())? {
             // A constant of this binary.
             let text = AssertSqlSafe(migration.sql.as_str().to_owned());
             sqlx::raw_sql(text).execute(&mut *transaction).await.map_err(explain)?;
@@ -85,19 +74,15 @@ impl PostgresEngine {
     /// What is missing to this version.
     pub(super) async fn pending(&self) -> Result<Vec<SchemaChange>, StorageError> {
         let mut transaction = self.pool.begin().await.map_err(during(OPERATION))?;
-        let has_table = self.has_migrations(&mut transaction).await.map_err(during(OPERATION))?;
-        let applied = match has_table {
-            true => self.applied(&mut transaction).await.map_err(during(OPERATION))?,
-            false => Vec::new(),
-        };
+        let applied = self.applied(&mut transaction).await.map_err(during(OPERATION))?;
         transaction.rollback().await.map_err(during(OPERATION))?;
         let setup = SchemaChange { name: "the schema zipkind".to_owned(), sql: format!("{SETUP};") };
-        let is_missing = |version: i64| applied.iter().all(|known| known.version != version);
-        let missing = MIGRATIONS.iter().filter(|migration| is_missing(migration.version)).map(|migration| {
+        let setup = applied.is_none().then_some(setup);
+        let missing = judge(&applied.unwrap_or_default())?.into_iter().map(|migration| {
             let name = format!("version {}: {}", migration.version, migration.description);
             SchemaChange { name, sql: migration.sql.as_str().to_owned() }
         });
-        Ok((!has_table).then_some(setup).into_iter().chain(missing).collect())
+        Ok(setup.into_iter().chain(missing).collect())
     }
 
     /// For those who only read.
@@ -108,24 +93,12 @@ impl PostgresEngine {
         Err(StorageError::new(ErrorKind::Rejected, NAME, "open", reason))
     }
 
-    async fn has_migrations(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-        self.query("SELECT to_regclass('zipkind.migration') IS NOT NULL").fetch_one(connection).await?.try_get(0)
-    }
-
-    /// Whether nothing is to be done: then no right to create anything is needed.
-    async fn is_current(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-        if !self.has_migrations(&mut *connection).await? {
-            return Ok(false);
+    /// What the schema has; `None` without a table that says so.
+    async fn applied(&self, connection: &mut PgConnection) -> Result<Option<Vec<Applied>>, sqlx::Error> {
+        let has_table = self.query("SELECT to_regclass('zipkind.migration') IS NOT NULL");
+        if !has_table.fetch_one(&mut *connection).await?.try_get::<bool, _>(0)? {
+            return Ok(None);
         }
-        let applied = self.applied(connection).await?;
-        let is_applied = |migration: &Migration| {
-            applied.iter().any(|at| at.version == migration.version && at.checksum == *migration.checksum)
-        };
-        let is_served = |at: &Applied| at.is_additive || MIGRATIONS.iter().any(|known| known.version == at.version);
-        Ok(MIGRATIONS.iter().all(is_applied) && applied.iter().all(is_served))
-    }
-
-    async fn applied(&self, connection: &mut PgConnection) -> Result<Vec<Applied>, sqlx::Error> {
         // The column may not be there yet.
         let rows = self
             .query(
@@ -137,8 +110,29 @@ impl PostgresEngine {
         let applied = |row: &PgRow| {
             Ok(Applied { version: row.try_get(0)?, checksum: row.try_get(1)?, is_additive: row.try_get(2)? })
         };
-        rows.iter().map(applied).collect()
+        rows.iter().map(applied).collect::<Result<_, _>>().map(Some)
     }
+}
+
+/// The migrations that a schema lacks, in their order. One of another kind is refused: it may mean something else by its tables.
+fn judge(applied: &[Applied]) -> Result<Vec<&'static Migration>, StorageError> {
+    let refused = |reason| Err(StorageError::new(ErrorKind::Rejected, NAME, OPERATION, reason));
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    if let Some(newer) = applied.iter().find(|applied| applied.version > known && !applied.is_additive) {
+        let version = newer.version;
+        return refused(format!("the schema has version {version}, made by a newer zipkind; this one knows {known}"));
+    }
+    let mut missing = Vec::new();
+    for migration in MIGRATIONS.iter() {
+        match applied.iter().find(|applied| applied.version == migration.version) {
+            Some(applied) if applied.checksum == *migration.checksum => {}
+            Some(Applied { version, .. }) => {
+                return refused(format!("the schema's version {version} is not the one this zipkind knows"));
+            }
+            None => missing.push(migration),
+        }
+    }
+    Ok(missing)
 }
 
 /// Names what an operator has to run when this user may not.

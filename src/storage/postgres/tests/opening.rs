@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::Connection;
 
-use super::super::{PostgresConfig, PostgresEngine};
+use super::super::{PostgresConfig, PostgresEngine, migrate_postgres, open_postgres_to_read};
 use super::support::{HandClock, NOW_MS, empty_config, open, put, read, scalar, span_at, unmigrated};
 use crate::storage::{ErrorKind, SpanConsumer, StorageBackend, StorageOptions};
 use crate::telemetry::Clock;
@@ -32,9 +32,29 @@ async fn a_schema_of_a_newer_version_is_refused() {
         .execute(&first.engine().pool)
         .await
         .unwrap();
-    let error = error_of(config).await;
-    assert_eq!(error.kind, ErrorKind::Rejected);
-    assert!(error.to_string().contains("made by a newer zipkind"), "{error}");
+    refused_everywhere(config, "made by a newer zipkind").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_of_another_kind_is_refused() {
+    let config = empty_config();
+    let first = open(config.clone(), StorageOptions::default(), HandClock::new()).await;
+    sqlx::query("UPDATE zipkind.migration SET checksum = '' WHERE version = 2")
+        .execute(&first.engine().pool)
+        .await
+        .unwrap();
+    refused_everywhere(config, "version 2 is not the one").await;
+}
+
+/// By a server, by a command that only reads, and by one that only tells what it would do.
+async fn refused_everywhere(config: PostgresConfig, why: &str) {
+    let clock = || -> Arc<dyn Clock> { HandClock::new() };
+    let read = open_postgres_to_read(config.clone(), StorageOptions::default(), clock()).await.err().unwrap();
+    let told = migrate_postgres(config.clone(), clock(), true).await.unwrap_err();
+    for error in [error_of(config).await, read, told] {
+        assert_eq!(error.kind, ErrorKind::Rejected);
+        assert!(error.to_string().contains(why), "{error}");
+    }
 }
 
 /// Two versions on one schema, as while processes are replaced one after another.
