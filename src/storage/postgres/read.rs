@@ -9,7 +9,7 @@ use super::PostgresEngine;
 use super::error::during;
 use crate::storage::StorageError;
 use crate::storage::sql::engine::{Snapshot, StoredFragment, TimeRow, TimeStep};
-use crate::storage::sql::rows::{DAY_MS, ServiceTraces, list_steps};
+use crate::storage::sql::rows::DAY_MS;
 
 /// Traces by id.
 pub(super) const FRAGMENTS: &str = "SELECT trace_low, arrived, spans FROM zipkind.fragment WHERE trace_low = ANY($1)";
@@ -93,21 +93,10 @@ impl Snapshot for PostgresSnapshot {
         })
     }
 
-    async fn traces_of_service(&mut self, service: i32, rows: i64) -> Result<Vec<i64>, StorageError> {
+    async fn lists_of_service(&mut self, service: i32, lists: i64) -> Result<Vec<Vec<u8>>, StorageError> {
         let operation = "search";
-        let mut lows = Vec::new();
-        for lists in list_steps(rows) {
-            let query = self.query(TRACES_OF_SERVICE).bind(service).bind(lists);
-            let found = self.all(operation, query).await?;
-            lows.clear();
-            for row in &found {
-                lows.extend(ServiceTraces::read(row.try_get(0).map_err(during(operation))?));
-            }
-            if lows.len() as i64 >= rows || (found.len() as i64) < lists {
-                break;
-            }
-        }
-        Ok(lows)
+        let query = self.query(TRACES_OF_SERVICE).bind(service).bind(lists);
+        read(operation, &self.all(operation, query).await?, |row| row.try_get(0))
     }
 
     async fn with_service(&mut self, lows: &[i64], bit: i64) -> Result<Vec<i64>, StorageError> {

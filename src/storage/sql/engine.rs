@@ -94,8 +94,8 @@ pub(in crate::storage) trait Snapshot: Send {
     /// Fragments by their newest span, newest first.
     async fn newest(&mut self, step: TimeStep) -> Result<Vec<TimeRow>, StorageError>;
 
-    /// Traces with spans of the service, at most `rows` of them, in any order; may repeat.
-    async fn traces_of_service(&mut self, service: i32, rows: i64) -> Result<Vec<i64>, StorageError>;
+    /// At most `lists` of the lists of traces with spans of the service, in any order.
+    async fn lists_of_service(&mut self, service: i32, lists: i64) -> Result<Vec<Vec<u8>>, StorageError>;
 
     /// Which of these traces may have spans of the service with that bit.
     async fn with_service(&mut self, lows: &[i64], bit: i64) -> Result<Vec<i64>, StorageError>;

@@ -68,13 +68,13 @@ impl ServiceTraces {
     }
 
     /// The traces of a stored list.
-    pub(in crate::storage) fn read(traces: &[u8]) -> impl Iterator<Item = i64> {
+    pub(super) fn read(traces: &[u8]) -> impl Iterator<Item = i64> {
         traces.as_chunks::<8>().0.iter().map(|low| i64::from_be_bytes(*low))
     }
 }
 
 /// How many lists are asked for until there are that many traces of a service: lists are long where services are common.
-pub(in crate::storage) fn list_steps(traces: i64) -> impl Iterator<Item = i64> {
+pub(super) fn list_steps(traces: usize) -> impl Iterator<Item = usize> {
     [32, 512].into_iter().filter(move |step| *step < traces).chain([traces])
 }
 

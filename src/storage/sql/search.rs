@@ -20,10 +20,10 @@ use crate::model::{QueryRequest, SpanBatch};
 use crate::storage::StorageError;
 
 /// A service with no more traces than this, and than `RARE_PER_TRACE` for each trace asked for, is rare.
-const RARE_TRACES: i64 = 2_000;
-const RARE_PER_TRACE: i64 = 20;
+const RARE_TRACES: usize = 2_000;
+const RARE_PER_TRACE: usize = 20;
 /// Traces of a rare service, at most.
-const RARE_TRACES_MAX: i64 = 50_000;
+const RARE_TRACES_MAX: usize = 50_000;
 
 /// A trace that may belong into the answer.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,10 +80,9 @@ impl<'q> Search<'q> {
 
     /// Takes all traces of a rare service as candidates.
     async fn try_as_rare(&mut self, service: i32, reader: &mut Reader) -> Result<(), StorageError> {
-        let limit = i64::try_from(self.request.limit).unwrap_or(i64::MAX);
-        let most = limit.saturating_mul(RARE_PER_TRACE).clamp(RARE_TRACES, RARE_TRACES_MAX);
+        let most = self.request.limit.saturating_mul(RARE_PER_TRACE).clamp(RARE_TRACES, RARE_TRACES_MAX);
         let lows = reader.traces_of_service(service, most + 1).await?;
-        if lows.len() as i64 > most {
+        if lows.len() > most {
             return Ok(());
         }
         self.walk = Walk::over();

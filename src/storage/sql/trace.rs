@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::engine::{Snapshot, StoredFragment, TimeRow, TimeStep};
 use super::fragment;
+use super::rows::{ServiceTraces, list_steps};
 use crate::model::{SpanBatch, arrival_order};
 use crate::storage::{ErrorKind, QueryBudget, StorageError};
 
@@ -70,9 +71,19 @@ impl Reader {
         self.snapshot.newest(step).await
     }
 
-    pub(super) async fn traces_of_service(&mut self, service: i32, rows: i64) -> Result<Vec<i64>, StorageError> {
-        self.spend(0)?;
-        self.snapshot.traces_of_service(service, rows).await
+    /// Traces with spans of the service, at most `most` of them, in any order; may repeat.
+    pub(super) async fn traces_of_service(&mut self, service: i32, most: usize) -> Result<Vec<i64>, StorageError> {
+        let mut lows = Vec::new();
+        for lists_max in list_steps(most) {
+            self.spend(0)?;
+            let lists = self.snapshot.lists_of_service(service, lists_max as i64).await?;
+            lows.clear();
+            lows.extend(lists.iter().flat_map(|list| ServiceTraces::read(list)).take(most));
+            if lows.len() == most || lists.len() < lists_max {
+                break;
+            }
+        }
+        Ok(lows)
     }
 
     pub(super) async fn with_service(&mut self, lows: &[i64], bit: i64) -> Result<Vec<i64>, StorageError> {

@@ -8,7 +8,6 @@ use sqlx::{AssertSqlSafe, MySqlPool, Row, Transaction};
 use crate::storage::StorageError;
 use crate::storage::mysql::error::during;
 use crate::storage::sql::engine::{Snapshot, StoredFragment, TimeRow, TimeStep};
-use crate::storage::sql::rows::{ServiceTraces, list_steps};
 
 /// Traces asked for by one statement.
 const TRACES_PER_STATEMENT: usize = 256;
@@ -97,20 +96,10 @@ impl Snapshot for NativeSnapshot {
         rows.iter().map(|row| time_row(row).map_err(during("read window"))).collect()
     }
 
-    async fn traces_of_service(&mut self, service: i32, rows: i64) -> Result<Vec<i64>, StorageError> {
-        let mut lows = Vec::new();
-        for lists in list_steps(rows) {
-            let query = sqlx::query(TRACES_OF_SERVICE).bind(service).bind(lists);
-            let found = query.fetch_all(&mut *self.transaction).await.map_err(during("search"))?;
-            lows.clear();
-            for row in &found {
-                lows.extend(ServiceTraces::read(row.try_get(0).map_err(during("search"))?));
-            }
-            if lows.len() as i64 >= rows || (found.len() as i64) < lists {
-                break;
-            }
-        }
-        Ok(lows)
+    async fn lists_of_service(&mut self, service: i32, lists: i64) -> Result<Vec<Vec<u8>>, StorageError> {
+        let query = sqlx::query(TRACES_OF_SERVICE).bind(service).bind(lists);
+        let rows = query.fetch_all(&mut *self.transaction).await.map_err(during("search"))?;
+        rows.iter().map(|row| row.try_get(0).map_err(during("search"))).collect()
     }
 
     async fn with_service(&mut self, lows: &[i64], bit: i64) -> Result<Vec<i64>, StorageError> {
