@@ -109,6 +109,19 @@ pub async fn migrate_mysql(config: MysqlConfig, is_dry: bool) -> Result<Vec<Sche
     Ok(changes)
 }
 
+/// Whether the server answers `look`, and takes writes. A replica's setting is not asked of users who may write all the same: what
+/// they write there, the next one to be the primary does not have.
+async fn check(pool: &MySqlPool, look: &'static str) -> Result<(), StorageError> {
+    sqlx::query(look).fetch_optional(pool).await.map_err(during("check"))?;
+    let setting = sqlx::query_scalar("SELECT CAST(@@global.read_only AS CHAR)").fetch_one(pool).await;
+    let setting: String = setting.map_err(during("check"))?;
+    if matches!(&*setting, "0" | "OFF") {
+        return Ok(());
+    }
+    let reason = format!("the server takes no writes (read_only = {setting}; a replica?)");
+    Err(StorageError::new(ErrorKind::Unavailable, NAME, "check", reason))
+}
+
 async fn connect(config: &MysqlConfig) -> Result<MySqlPool, StorageError> {
     MySqlPoolOptions::new()
         .max_connections(config.connections_max)

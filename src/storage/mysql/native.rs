@@ -90,11 +90,7 @@ impl Engine for NativeEngine {
     }
 
     async fn check(&self) -> Result<(), StorageError> {
-        sqlx::query("SELECT 1 FROM zipkind_fragment LIMIT 1")
-            .fetch_optional(&self.pool)
-            .await
-            .map(|_| ())
-            .map_err(during("check"))
+        super::check(&self.pool, "SELECT 1 FROM zipkind_fragment LIMIT 1").await
     }
 
     async fn maintain(&self) -> Result<(), StorageError> {

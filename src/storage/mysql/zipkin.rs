@@ -178,11 +178,7 @@ impl StorageBackend for ZipkinTables {
     }
 
     async fn check(&self) -> Result<(), StorageError> {
-        sqlx::query("SELECT 1 FROM zipkin_spans LIMIT 1")
-            .fetch_optional(&self.pool)
-            .await
-            .map(|_| ())
-            .map_err(during("check"))
+        super::check(&self.pool, "SELECT 1 FROM zipkin_spans LIMIT 1").await
     }
 
     async fn maintain(&self) -> Result<(), StorageError> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::{MysqlConfig, MysqlLayout, open_mysql};
-use super::support::{HandClock, NOW_MS, config, execute, open, open_at, read, scalar, span_at, write};
+use super::support::{HandClock, NOW_MS, ZIPKIN_TABLES, config, execute, open, open_at, read, scalar, span_at, write};
 use crate::model::SpanBatch;
 use crate::storage::sql::crash_check::what_was_acknowledged_survives_crashes;
 use crate::storage::sql::testing::OwnServer;
@@ -83,6 +83,28 @@ async fn what_was_acknowledged_survives_crashes_of_the_server() {
         MysqlConfig { url: Some(server.address.clone()), layout: Some(MysqlLayout::Native), ..MysqlConfig::default() };
     let store = open(config, StorageOptions::default()).await;
     what_was_acknowledged_survives_crashes(server, store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_no_writes_is_unhealthy() {
+    let server = OwnServer::start("mariadb");
+    let config = |layout| MysqlConfig {
+        url: Some(server.address.clone()),
+        layout: Some(layout),
+        ..MysqlConfig::default()
+    };
+    execute(&config(MysqlLayout::Zipkin), ZIPKIN_TABLES).await;
+    for layout in [MysqlLayout::Native, MysqlLayout::Zipkin] {
+        let store = open(config(layout), StorageOptions::default()).await;
+        store.check().await.unwrap();
+        execute(&config(layout), "SET GLOBAL read_only = 1").await;
+        let error = store.check().await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unavailable);
+        assert!(error.to_string().contains("takes no writes"), "{error}");
+        execute(&config(layout), "SET GLOBAL read_only = 0").await;
+        store.check().await.unwrap();
+        store.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
