@@ -60,7 +60,7 @@ fn the_command_of_the_migration_copies_a_trace() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_of_the_migration_copy_a_database_and_move_it_by_way_of_a_file() {
-    let tables = String::from_utf8(crate::support::read("mysql/zipkin-tables.sql")).unwrap();
+    let tables = crate::support::zipkin_tables();
     let from = mysql_database(&tables);
     let row = "INSERT INTO zipkin_spans (trace_id, id, name, start_ts) VALUES (7, 1, 'get', 1700000000000000)";
     let mut connection = <sqlx::MySqlConnection as sqlx::Connection>::connect(&from).await.unwrap();

@@ -24,6 +24,11 @@ pub(crate) fn read(path: &str) -> Vec<u8> {
     plain
 }
 
+/// The statements that make zipkin's tables.
+pub(crate) fn zipkin_tables() -> String {
+    String::from_utf8(read("../migrations/mysql/zipkin.sql")).unwrap_or_else(|error| panic!("no text: {error}"))
+}
+
 /// The content of a JSON file of the test data.
 pub(crate) fn read_json(path: &str) -> serde_json::Value {
     serde_json::from_slice(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))

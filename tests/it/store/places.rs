@@ -40,7 +40,7 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn new(kind: Kind) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let tables = String::from_utf8(crate::support::read("mysql/zipkin-tables.sql")).unwrap();
+        let tables = crate::support::zipkin_tables();
         let address = match kind {
             Kind::Sqlite => format!("sqlite:{}", folder.path().join("zipkind.db").display()),
             Kind::Postgres => postgres_database(),

@@ -72,7 +72,7 @@ async fn without_the_right_to_create_the_statement_to_run_is_named() {
 /// Who only reads needs no more rights than that.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_is_exported_by_a_user_who_may_only_read() {
-    let tables = String::from_utf8(crate::support::read("mysql/zipkin-tables.sql")).unwrap();
+    let tables = crate::support::zipkin_tables();
     let owner = mysql_database(&tables);
     let database = owner.rsplit('/').next().unwrap();
     let sql = format!(

@@ -110,10 +110,7 @@ pub(crate) fn database_url(store: Store) -> String {
     match store {
         Store::Postgres => zipkind::storage::database_servers::postgres_database(),
         Store::MysqlNative => zipkind::storage::database_servers::mysql_database(""),
-        Store::MysqlZipkin => {
-            let tables = String::from_utf8(super::read("mysql/zipkin-tables.sql")).expect("text");
-            zipkind::storage::database_servers::mysql_database(&tables)
-        }
+        Store::MysqlZipkin => zipkind::storage::database_servers::mysql_database(&super::zipkin_tables()),
         Store::Memory | Store::Sqlite => String::new(),
     }
 }

@@ -88,11 +88,8 @@ async fn what_was_acknowledged_survives_crashes_of_the_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_takes_no_writes_is_unhealthy() {
     let server = OwnServer::start("mariadb");
-    let config = |layout| MysqlConfig {
-        url: Some(server.address.clone()),
-        layout: Some(layout),
-        ..MysqlConfig::default()
-    };
+    let config =
+        |layout| MysqlConfig { url: Some(server.address.clone()), layout: Some(layout), ..MysqlConfig::default() };
     execute(&config(MysqlLayout::Zipkin), ZIPKIN_TABLES).await;
     for layout in [MysqlLayout::Native, MysqlLayout::Zipkin] {
         let store = open(config(layout), StorageOptions::default()).await;

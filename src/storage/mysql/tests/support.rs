@@ -12,7 +12,7 @@ use crate::storage::sql::testing::mysql_database;
 use crate::storage::{Batch, QueryBudget, StorageBackend, StorageError, StorageOptions, Stored};
 use crate::telemetry::Clock;
 
-pub(super) const ZIPKIN_TABLES: &str = include_str!("../../../../tests/mysql/zipkin-tables.sql");
+pub(super) const ZIPKIN_TABLES: &str = include_str!("../../../../migrations/mysql/zipkin.sql");
 
 /// A clock that stands until a test moves it.
 #[derive(Debug)]
