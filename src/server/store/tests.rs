@@ -111,8 +111,7 @@ fn arguments(restart: bool) -> CopyArguments {
 impl Stores {
     /// What the command prints, or why it failed.
     async fn copy(&self, takes: i64, loses: bool, restart: bool) -> Result<(bool, String), String> {
-        let arguments =
-            CopyArguments { from: None, to: None, window: WindowArguments::default(), restart, no_check: false };
+        let arguments = arguments(restart);
         let source = Source::open(&self.from).await.unwrap();
         let inner = target(&self.to).await.unwrap();
         let failing = Arc::new(Failing { inner: Arc::clone(&inner), takes: AtomicI64::new(takes), loses });

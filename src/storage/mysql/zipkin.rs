@@ -14,8 +14,11 @@ mod search;
 mod shown;
 mod write;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sqlx::{MySqlPool, Row};
+use tokio::sync::OnceCell;
 
 pub(super) use schema::Schema;
 #[cfg(test)]
@@ -38,11 +41,13 @@ pub(super) struct ZipkinTables {
     config: MysqlConfig,
     options: StorageOptions,
     schema: Schema,
+    /// How many spans there were when the first page of all was read.
+    spans_about: Arc<OnceCell<Option<u64>>>,
 }
 
 impl ZipkinTables {
     pub(super) fn new(pool: MySqlPool, config: MysqlConfig, options: StorageOptions, schema: Schema) -> Self {
-        Self { pool, config, options, schema }
+        Self { pool, config, options, schema, spans_about: Arc::default() }
     }
 
     /// A sorted list, or none when search is switched off.

@@ -24,6 +24,11 @@ pub(super) const WITH_SERVICE: &str =
 /// When traces were.
 pub(super) const TIMES: &str = "SELECT max_ms, trace_low FROM zipkind.fragment \
     WHERE trace_low = ANY($1) AND max_ms >= $2 AND min_ms <= $3";
+/// The next traces of a scan, and of one with a window.
+pub(super) const SCAN: &str =
+    "SELECT DISTINCT trace_low FROM zipkind.fragment WHERE trace_low >= $1 ORDER BY trace_low LIMIT $2";
+pub(super) const SCAN_WINDOW: &str = "SELECT DISTINCT trace_low FROM zipkind.fragment WHERE trace_low >= $1 AND max_ms >= $3 \
+     AND min_ms <= $4 AND day BETWEEN $5 AND $6 ORDER BY trace_low LIMIT $2";
 
 /// A read transaction.
 pub(super) struct PostgresSnapshot {
@@ -121,15 +126,9 @@ impl Snapshot for PostgresSnapshot {
     ) -> Result<Vec<i64>, StorageError> {
         let operation = "scan";
         let query = match window_ms {
-            None => self
-                .query("SELECT DISTINCT trace_low FROM zipkind.fragment WHERE trace_low >= $1 ORDER BY trace_low LIMIT $2")
-                .bind(from)
-                .bind(rows),
+            None => self.query(SCAN).bind(from).bind(rows),
             Some((start_ms, end_ms)) => self
-                .query(
-                    "SELECT DISTINCT trace_low FROM zipkind.fragment WHERE trace_low >= $1 AND max_ms >= $3 AND min_ms <= $4 \
-                     AND day BETWEEN $5 AND $6 ORDER BY trace_low LIMIT $2",
-                )
+                .query(SCAN_WINDOW)
                 .bind(from)
                 .bind(rows)
                 .bind(start_ms)

@@ -28,6 +28,11 @@ pub(in crate::storage::mysql) const WITH_SERVICE: &str = "SELECT trace_low FROM 
 /// When traces were.
 pub(in crate::storage::mysql) const TIMES: &str = "SELECT max_ms, trace_low FROM zipkind_fragment \
     FORCE INDEX (fragment_trace) WHERE max_ms >= ? AND min_ms <= ? AND trace_low IN";
+/// The next traces of a scan, and of one with a window.
+pub(in crate::storage::mysql) const SCAN: &str = "SELECT DISTINCT trace_low FROM zipkind_fragment \
+    FORCE INDEX (fragment_trace) WHERE trace_low >= ? ORDER BY trace_low LIMIT ?";
+pub(in crate::storage::mysql) const SCAN_WINDOW: &str = "SELECT DISTINCT trace_low FROM zipkind_fragment \
+    FORCE INDEX (fragment_trace) WHERE trace_low >= ? AND max_ms >= ? AND min_ms <= ? ORDER BY trace_low LIMIT ?";
 
 /// A read transaction.
 pub(super) struct NativeSnapshot {
@@ -116,16 +121,10 @@ impl Snapshot for NativeSnapshot {
         window_ms: Option<(i64, i64)>,
         rows: i64,
     ) -> Result<Vec<i64>, StorageError> {
-        let (start_ms, end_ms) = window_ms.unwrap_or((i64::MIN, i64::MAX));
-        let text = if window_ms.is_some() {
-            "SELECT DISTINCT trace_low FROM zipkind_fragment FORCE INDEX (fragment_trace) \
-             WHERE trace_low >= ? AND max_ms >= ? AND min_ms <= ? ORDER BY trace_low LIMIT ?"
-        } else {
-            "SELECT DISTINCT trace_low FROM zipkind_fragment FORCE INDEX (fragment_trace) \
-             WHERE trace_low >= ? ORDER BY trace_low LIMIT ?"
+        let query = match window_ms {
+            None => sqlx::query(SCAN).bind(from),
+            Some((start_ms, end_ms)) => sqlx::query(SCAN_WINDOW).bind(from).bind(start_ms).bind(end_ms),
         };
-        let query = sqlx::query(text).bind(from);
-        let query = if window_ms.is_some() { query.bind(start_ms).bind(end_ms) } else { query };
         let rows = query.bind(rows).fetch_all(&mut *self.transaction).await.map_err(during("scan"))?;
         rows.iter().map(|row| row.try_get(0).map_err(during("scan"))).collect()
     }

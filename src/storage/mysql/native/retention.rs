@@ -29,10 +29,10 @@ impl NativeEngine {
         let stay_us = now_ms.saturating_sub(stay_ms).saturating_mul(1000);
         // By their time when they have one, by arrival when they have none or one in the future.
         let by_time = "DELETE FROM zipkind_fragment WHERE max_ms > 0 AND max_ms < ? AND arrived < ? LIMIT ?";
-        let by_arrival = "DELETE FROM zipkind_fragment WHERE arrived < ? AND ? = ? LIMIT ?";
+        let by_arrival = "DELETE FROM zipkind_fragment WHERE arrived < ? LIMIT ?";
         let cut_us = cut_ms.saturating_mul(1000);
         let by_time = self.remove(by_time, &[cut_ms, stay_us]).await.map_err(during(OPERATION))?;
-        let by_arrival = self.remove(by_arrival, &[cut_us, 0, 0]).await.map_err(during(OPERATION))?;
+        let by_arrival = self.remove(by_arrival, &[cut_us]).await.map_err(during(OPERATION))?;
         if by_time && by_arrival {
             // Lists of whole days before, whose fragments are gone: those that came with the same writes, or sooner.
             let lists =

@@ -42,6 +42,13 @@ fn native_queries() -> Vec<Case> {
             "fragment_trace",
         ),
         ("when traces were", some(read::TIMES), |query| query.bind(0_i64).bind(NOW_MS), "fragment_trace"),
+        ("a scan", read::SCAN.to_owned(), |query| query.bind(i64::MIN).bind(256_i64), "fragment_trace"),
+        (
+            "a scan of a window",
+            read::SCAN_WINDOW.to_owned(),
+            |query| query.bind(i64::MIN).bind(0_i64).bind(NOW_MS).bind(256_i64),
+            "fragment_trace",
+        ),
         (
             "a list of names",
             names::LIST.to_owned(),

@@ -19,7 +19,7 @@ impl ZipkinTables {
     pub(super) async fn scan_page(&self, request: &ScanRequest) -> Result<ScanPage, StorageError> {
         let strict = Self { options: StorageOptions { strict_trace_id: true, ..self.options.clone() }, ..self.clone() };
         let keys = strict.keys_after(request).await?;
-        let mut page = ScanPage { spans_about: strict.spans_about().await?, ..ScanPage::default() };
+        let mut page = ScanPage { spans_about: self.spans_about().await?, ..ScanPage::default() };
         let (mut rest, mut spans) = (keys.as_slice(), 0);
         let mut group = Group::new(KEYS);
         while !rest.is_empty() && !request.is_full(spans) {
@@ -87,8 +87,12 @@ impl ZipkinTables {
         rows.iter().map(|row| key(row).map_err(during(OPERATION))).collect()
     }
 
-    /// The engine's estimate.
+    /// The engine's estimate, when the first page was read.
     async fn spans_about(&self) -> Result<Option<u64>, StorageError> {
+        self.spans_about.get_or_try_init(|| self.estimate()).await.copied()
+    }
+
+    async fn estimate(&self) -> Result<Option<u64>, StorageError> {
         let text = "SELECT CAST(TABLE_ROWS AS SIGNED) FROM information_schema.TABLES \
             WHERE TABLE_SCHEMA = database() AND TABLE_NAME = 'zipkin_spans'";
         let row = sqlx::query(text).fetch_optional(&self.pool).await.map_err(during(OPERATION))?;

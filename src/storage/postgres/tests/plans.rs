@@ -53,6 +53,17 @@ fn queries() -> Vec<Case> {
             |query| query.bind(vec![1_i64, 2, 3]).bind(NOW_MS - DAY_MS).bind(NOW_MS),
             "_trace_low_content_day_idx",
         ),
+        ("a scan", read::SCAN, |query| query.bind(i64::MIN).bind(256_i64), "_trace_low_content_day_idx"),
+        (
+            "a scan of a window",
+            read::SCAN_WINDOW,
+            |query| {
+                let (start_ms, end_ms) = (NOW_MS - DAY_MS, NOW_MS);
+                let query = query.bind(i64::MIN).bind(256_i64).bind(start_ms).bind(end_ms);
+                query.bind((start_ms / DAY_MS) as i32).bind((end_ms / DAY_MS) as i32)
+            },
+            "_trace_low_content_day_idx",
+        ),
         ("a list of names", names::LIST, |query| query.bind(1_i16).bind(1_i64).bind("s1").bind(10_i64), "name_pkey"),
         (
             "a source position",
