@@ -19,8 +19,8 @@ super::variables! {
         "a pooler in transaction mode (PgBouncer) stands between: no named statements, nothing outside of transactions";
     POSTGRES_MAX_CONNECTIONS: Number, Is("10"), Used, ["POSTGRES_MAX_CONNECTIONS"], "zipkind.storage.postgres.max-connections",
         "most connections, 2 to 1000";
-    POSTGRES_CONCURRENT_WRITES: Number, Is("2"), Used, ["POSTGRES_CONCURRENT_WRITES"], "zipkind.storage.postgres.concurrent-writes",
-        "writes at once, 1 to 100; fewer are larger";
+    POSTGRES_CONCURRENT_WRITES: Number, Is("1"), Used, ["POSTGRES_CONCURRENT_WRITES"], "zipkind.storage.postgres.concurrent-writes",
+        "writes at once, 1 to 100; fewer are larger and cheaper, more use more cores of the database";
 
     MYSQL_JDBC_URL: Url, Unset, Used, ["MYSQL_JDBC_URL"], "zipkin.storage.mysql.jdbc-url",
         "address, `jdbc:mysql://host:port/database?...`, or `mysql://...`; wins over its parts. Parameters about user, password and TLS count, others tune Java's driver";
@@ -34,8 +34,8 @@ super::variables! {
     MYSQL_USE_SSL: Flag, Is("false"), Used, ["MYSQL_USE_SSL"], "zipkin.storage.mysql.use-ssl", "connect with TLS";
     MYSQL_LAYOUT: Choice("auto, zipkin, native"), Is("auto"), Used, ["MYSQL_LAYOUT"], "zipkind.storage.mysql.layout",
         "whose tables: zipkin's, which zipkin-server may use at the same time, or our own, which are faster; auto: zipkin's when they are there";
-    MYSQL_CONCURRENT_WRITES: Number, Is("2"), Used, ["MYSQL_CONCURRENT_WRITES"], "zipkind.storage.mysql.concurrent-writes",
-        "writes at once, 1 to 100";
+    MYSQL_CONCURRENT_WRITES: Number, Is("1"), Used, ["MYSQL_CONCURRENT_WRITES"], "zipkind.storage.mysql.concurrent-writes",
+        "writes at once, 1 to 100; fewer are larger and cheaper, more use more cores of the database";
     MYSQL_ZIPKIN_RETENTION: Flag, Is("false"), Used, ["MYSQL_ZIPKIN_RETENTION"], "zipkind.storage.mysql.zipkin-retention",
         "RETENTION_MAX_AGE counts for zipkin's tables too, which zipkin-server never empties";
 }

@@ -47,7 +47,7 @@ pub struct PostgresConfig {
     pub pooled: bool,
     /// Most connections.
     pub connections_max: u32,
-    /// Writes at once.
+    /// Writes at once. With one, a write takes what all lanes have meanwhile: it costs a third less CPU a span than two do.
     pub concurrent_writes: usize,
     /// Longest wait for a connection.
     pub acquire_timeout: Duration,
@@ -73,7 +73,7 @@ impl Default for PostgresConfig {
             tls: PostgresTls::Prefer,
             pooled: false,
             connections_max: 10,
-            concurrent_writes: 2,
+            concurrent_writes: 1,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(60),
             retention_max_age: Some(Duration::from_secs(7 * 24 * 3600)),
