@@ -79,12 +79,6 @@ pub(in crate::storage) struct NewNames {
     epoch: u64,
 }
 
-impl NewNames {
-    fn add(&mut self, kind: Kind, owner: &str, name: &str) {
-        self.names.insert(Name { kind, owner: owner.to_owned(), name: name.to_owned() });
-    }
-}
-
 /// Fingerprints of what the table holds.
 #[derive(Debug)]
 pub(super) struct NameCache {
@@ -116,19 +110,24 @@ impl NameCache {
             let remote = span.remote_service_name();
             if let Some(fingerprint) = self.unknown((service, span.name, remote)) {
                 new.fingerprints.push(fingerprint);
-                new.add(Kind::Service, "", service);
-                span.name.into_iter().for_each(|name| new.add(Kind::Span, service, name));
-                remote.into_iter().for_each(|name| new.add(Kind::Remote, service, name));
+                // Mostly a combination of names that are known.
+                self.note(Kind::Service, "", service, new);
+                span.name.into_iter().for_each(|name| self.note(Kind::Span, service, name, new));
+                remote.into_iter().for_each(|name| self.note(Kind::Remote, service, name, new));
             }
         }
         if self.autocomplete_keys.is_empty() {
             return;
         }
         for (key, value) in span.tags().filter(|(key, _)| self.autocomplete_keys.iter().any(|name| name == key)) {
-            if let Some(fingerprint) = self.unknown((Kind::TagValue, key, value)) {
-                new.fingerprints.push(fingerprint);
-                new.add(Kind::TagValue, key, value);
-            }
+            self.note(Kind::TagValue, key, value, new);
+        }
+    }
+
+    fn note(&self, kind: Kind, owner: &str, name: &str, new: &mut NewNames) {
+        if let Some(fingerprint) = self.unknown((kind, owner, name)) {
+            new.fingerprints.push(fingerprint);
+            new.names.insert(Name { kind, owner: owner.to_owned(), name: name.to_owned() });
         }
     }
 
@@ -161,5 +160,42 @@ impl NameCache {
             known.epoch += 1;
             known.forgotten_ms = now_ms;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::spans_from_json;
+
+    /// What the cache asks to be written for a span; learned afterwards.
+    fn new_names(cache: &NameCache, service: &str, name: &str, remote: &str) -> Vec<(Kind, String)> {
+        let spans = spans_from_json(&format!(
+            r#"[{{"traceId":"1","id":"1","name":"{name}","tags":{{"env":"{remote}"}},
+                 "localEndpoint":{{"serviceName":"{service}"}},"remoteEndpoint":{{"serviceName":"{remote}"}}}}]"#
+        ));
+        let mut new = cache.begin();
+        spans.iter().for_each(|span| cache.observe(&span, &mut new));
+        cache.learn(&new);
+        new.names.into_iter().map(|name| (name.kind, name.name)).collect()
+    }
+
+    #[test]
+    fn only_names_that_are_new_are_written_and_not_new_combinations_of_them() {
+        let cache = NameCache::new(&["env".to_owned()]);
+        let name = |kind, name: &str| (kind, name.to_owned());
+        let all =
+            [name(Kind::Service, "a"), name(Kind::Span, "get"), name(Kind::Remote, "x"), name(Kind::TagValue, "x")];
+        assert_eq!(new_names(&cache, "a", "get", "x"), all);
+        assert_eq!(new_names(&cache, "a", "put", "x"), [name(Kind::Span, "put")]);
+        assert_eq!(new_names(&cache, "a", "put", "y"), [name(Kind::Remote, "y"), name(Kind::TagValue, "y")]);
+        assert_eq!(new_names(&cache, "a", "get", "y"), []);
+        assert_eq!(
+            new_names(&cache, "b", "get", "x"),
+            [name(Kind::Service, "b"), name(Kind::Span, "get"), name(Kind::Remote, "x")],
+            "names belong to their service"
+        );
+        cache.forget_old(REFRESH_MS + 1);
+        assert_eq!(new_names(&cache, "a", "get", "x"), all, "renewed after some hours");
     }
 }
