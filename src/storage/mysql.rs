@@ -145,5 +145,11 @@ fn with_rows(head: &str, rows: usize, columns: usize, tail: &str) -> String {
     text
 }
 
+/// The largest one up to `number`, which is not 0. Statements have so many rows, so that there are few different ones, each of which
+/// is prepared once: the engine describes every value of a statement that is prepared.
+fn power_of_two(number: usize) -> usize {
+    1 << number.ilog2()
+}
+
 #[cfg(test)]
 mod tests;

@@ -8,18 +8,17 @@ use super::NativeEngine;
 use crate::storage::SourcePosition;
 use crate::storage::mysql::error::storage_error;
 use crate::storage::mysql::position::{is_stored, move_positions};
-use crate::storage::mysql::{ISOLATION, with_rows};
+use crate::storage::mysql::{ISOLATION, power_of_two, with_rows};
 use crate::storage::sql::engine::WriteFailure;
 use crate::storage::sql::fragment::content;
 use crate::storage::sql::rows::{FragmentRow, PostingRow, Rows, ServiceTraces};
 use crate::storage::sql::transaction::Failure;
 
-/// Rows of one statement, at most, and bytes of their spans, about. The engine takes 65,535 values and 16 MiB. Statements of
-/// full size are prepared once; the last ones have a power of two of rows, so that there are few different ones.
+/// Rows of one statement, at most, and bytes of their spans, about. The engine takes 65,535 values and 16 MiB.
 const ROWS_MAX: usize = 512;
 const BYTES_MAX: usize = 2 << 20;
 
-type Bound = Query<'static, MySql, MySqlArguments>;
+type Bound<'r> = Query<'r, MySql, MySqlArguments>;
 
 impl NativeEngine {
     pub(super) async fn store_rows(
@@ -66,7 +65,7 @@ async fn insert_fragments(
     Ok(())
 }
 
-fn fragments_query(rows: &[FragmentRow], arrived: i64) -> Bound {
+fn fragments_query(rows: &[FragmentRow], arrived: i64) -> Bound<'_> {
     let text = with_rows(
         "INSERT INTO zipkind_fragment (arrived, trace_low, content, min_ms, max_ms, service_bits, spans) VALUES",
         rows.len(),
@@ -82,7 +81,7 @@ fn fragments_query(rows: &[FragmentRow], arrived: i64) -> Bound {
             .bind(row.min_ms)
             .bind(row.max_ms)
             .bind(row.service_bits)
-            .bind(row.spans.clone())
+            .bind(row.spans.as_slice())
     })
 }
 
@@ -101,7 +100,7 @@ async fn insert_lists(
     Ok(())
 }
 
-fn lists_query(rows: &[ServiceTraces], arrived: i64) -> Bound {
+fn lists_query(rows: &[ServiceTraces], arrived: i64) -> Bound<'_> {
     let text = with_rows(
         "INSERT INTO zipkind_service_traces (service, day, content, arrived, traces) VALUES",
         rows.len(),
@@ -110,7 +109,7 @@ fn lists_query(rows: &[ServiceTraces], arrived: i64) -> Bound {
     );
     rows.iter().fold(sqlx::query(AssertSqlSafe(text)), |query, row| {
         let content = content(&row.traces);
-        query.bind(row.service).bind(row.day).bind(content).bind(arrived).bind(row.traces.clone())
+        query.bind(row.service).bind(row.day).bind(content).bind(arrived).bind(row.traces.as_slice())
     })
 }
 
@@ -122,9 +121,4 @@ fn fitting(rows: &[FragmentRow]) -> usize {
         bytes <= BYTES_MAX
     });
     power_of_two(fits.count().max(1))
-}
-
-/// The largest one up to `number`.
-fn power_of_two(number: usize) -> usize {
-    1 << number.ilog2()
 }

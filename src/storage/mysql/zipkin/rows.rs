@@ -61,8 +61,7 @@ impl Rows {
             rows.add(&span, schema)?;
         }
         // The first of equal keys is kept, as the tables do; the sort is stable.
-        let key = |row: &AnnotationRow| (row.span, row.key.clone(), row.timestamp_us);
-        rows.annotations.sort_by_cached_key(key);
+        rows.annotations.sort_by(|left, right| left.unique_key().cmp(&right.unique_key()));
         Ok(rows)
     }
 
@@ -114,6 +113,10 @@ impl Rows {
 }
 
 impl AnnotationRow {
+    fn unique_key(&self) -> (SpanKey, &str, i64) {
+        (self.span, &self.key, self.timestamp_us)
+    }
+
     fn new(span: SpanKey, key: String, timestamp_us: i64, kind: i32, value: Option<Vec<u8>>) -> Self {
         Self { span, key, timestamp_us, kind, value, ipv4: None, ipv6: None, port: None, service_name: None }
     }

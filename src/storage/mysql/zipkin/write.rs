@@ -8,17 +8,17 @@ use super::ZipkinTables;
 use super::rows::{AnnotationRow, Rows, SpanKey, SpanRow};
 use crate::storage::mysql::error::{NAME, during, rejected, storage_error};
 use crate::storage::mysql::position::{is_stored, move_positions};
-use crate::storage::mysql::{ISOLATION, with_rows};
+use crate::storage::mysql::{ISOLATION, power_of_two, with_rows};
 use crate::storage::{Batch, ErrorKind, SourcePosition, StorageError, Stored};
 
 /// Rows of one statement, at most, and bytes of their texts, about. The engine takes 65,535 values and 16 MiB.
-const ROWS_MAX: usize = 500;
+const ROWS_MAX: usize = 512;
 const BYTES_MAX: usize = 1 << 20;
 /// Rows removed by one statement of retention, and statements of one turn.
 const CHUNK_ROWS: i64 = 2_000;
 const CHUNKS_MAX: usize = 50;
 
-type Bound = Query<'static, MySql, MySqlArguments>;
+type Bound<'r> = Query<'r, MySql, MySqlArguments>;
 
 impl ZipkinTables {
     pub(super) async fn write_batch(&self, batch: &Batch) -> Result<Stored, StorageError> {
@@ -49,7 +49,10 @@ impl ZipkinTables {
         let (tentative, own): (Vec<_>, Vec<_>) = rows.spans.iter().partition(|(_, row)| is_tentative(row));
         for (spans, updates_start) in [(own, true), (tentative, false)] {
             let statement = self.span_statement(updates_start);
-            for part in spans.chunks(ROWS_MAX) {
+            let mut rest = spans.as_slice();
+            while !rest.is_empty() {
+                let (part, after) = rest.split_at(power_of_two(rest.len().min(ROWS_MAX)));
+                rest = after;
                 let text = with_rows(&statement.0, part.len(), self.span_columns().len(), &statement.1);
                 self.bind_spans(text, part).execute(&mut *connection).await?;
             }
@@ -98,15 +101,15 @@ impl ZipkinTables {
         (head, tail)
     }
 
-    fn bind_spans(&self, text: String, rows: &[(&SpanKey, &SpanRow)]) -> Bound {
-        let mut query = sqlx::query(AssertSqlSafe(text));
+    fn bind_spans<'r>(&self, text: String, rows: &[(&SpanKey, &'r SpanRow)]) -> Bound<'r> {
+        let mut query: Bound<'r> = sqlx::query(AssertSqlSafe(text));
         for ((high, low, id), row) in rows {
             if self.schema.has_trace_id_high {
                 query = query.bind(*high);
             }
-            query = query.bind(*low).bind(*id).bind(row.name.clone());
+            query = query.bind(*low).bind(*id).bind(row.name.as_str());
             if self.schema.has_remote_service_name {
-                query = query.bind(row.remote_service_name.clone());
+                query = query.bind(row.remote_service_name.as_str());
             }
             query = query
                 .bind(row.parent_id)
@@ -134,7 +137,7 @@ impl ZipkinTables {
         columns.into_iter().filter(|(there, _)| *there).map(|(_, name)| name).collect()
     }
 
-    fn bind_annotations(&self, text: String, rows: &[AnnotationRow]) -> Bound {
+    fn bind_annotations<'r>(&self, text: String, rows: &'r [AnnotationRow]) -> Bound<'r> {
         let mut query = sqlx::query(AssertSqlSafe(text));
         for row in rows {
             let (high, low, id) = row.span;
@@ -144,15 +147,15 @@ impl ZipkinTables {
             query = query
                 .bind(low)
                 .bind(id)
-                .bind(row.key.clone())
-                .bind(row.value.clone())
+                .bind(row.key.as_str())
+                .bind(row.value.as_deref())
                 .bind(row.kind)
                 .bind(row.timestamp_us)
                 .bind(row.ipv4);
             if self.schema.has_ipv6 {
-                query = query.bind(row.ipv6.clone());
+                query = query.bind(row.ipv6.as_deref());
             }
-            query = query.bind(row.port).bind(row.service_name.clone());
+            query = query.bind(row.port).bind(row.service_name.as_deref());
         }
         query
     }
@@ -185,5 +188,5 @@ fn fitting(rows: &[AnnotationRow]) -> usize {
         bytes += row.key.len() + row.value.as_ref().map_or(0, Vec::len);
         bytes <= BYTES_MAX
     });
-    fits.count().max(1)
+    power_of_two(fits.count().max(1))
 }
