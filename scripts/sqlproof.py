@@ -91,6 +91,15 @@ class Database:
                        "-v", "ON_ERROR_STOP=1", "-c", text)
         return run("mariadb", "-h127.0.0.1", f"-P{self.port}", "-uzipkin", "-pzipkin", database or "zipkin", "-N", "-e", text)
 
+    def settings(self):
+        """What decides about durability and memory, by the server's own word."""
+        if self.kind == "postgres":
+            names = ["server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "max_wal_size"]
+            return ", ".join(f"{name} {self.sql(f'SHOW {name}')}" for name in names)
+        names = ["version", "innodb_flush_log_at_trx_commit", "innodb_doublewrite", "innodb_buffer_pool_size", "innodb_log_file_size",
+                 "innodb_compression_level"]
+        return ", ".join(f"{name} {self.sql(f'SELECT @@{name}')}" for name in names)
+
     def disk_bytes(self):
         """Tables and indexes of spans."""
         if self.kind == "postgres":
