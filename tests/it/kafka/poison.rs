@@ -5,7 +5,9 @@ use std::time::Duration;
 use rdkafka::producer::{BaseRecord, Producer};
 
 use super::broker::{producer, read, send, servers, topic};
-use super::{metric, reads, wait_for};
+use super::{metric, metric_in, reads, wait_for};
+use crate::binary::Process;
+use crate::support::http::{Request, send as http};
 use crate::support::server::{Server, Store};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -74,6 +76,34 @@ fn poison_is_set_aside_and_its_neighbours_are_kept_in_memory() {
 #[test]
 fn poison_is_set_aside_and_its_neighbours_are_kept_in_sqlite() {
     poison_set(Store::Sqlite);
+}
+
+#[test]
+fn a_message_that_the_database_refuses_is_set_aside_and_its_neighbours_are_kept() {
+    let (topic, letters) = (topic("refused", 1), topic("refused-letters", 1));
+    let url = zipkind::storage::database_servers::mysql_database(&crate::support::zipkin_tables());
+    let folder = tempfile::tempdir().unwrap();
+    let mut variables = reads(servers(), &topic);
+    variables.extend([
+        ("KAFKA_DEAD_LETTER_TOPIC", letters.as_str()),
+        ("STORAGE_TYPE", "mysql"),
+        ("MYSQL_JDBC_URL", url.as_str()),
+    ]);
+    // Zipkin's column for names has 255 characters.
+    let refused = good(3).replace("\"n\"", &format!("\"{}\"", "n".repeat(300)));
+    send(&topic, 0, [good(1), good(2), refused.clone(), good(4), good(5)]);
+    let process = Process::start(folder.path(), &variables);
+    let get = |target: &str| http(process.address(), &Request::new("GET", target)).unwrap();
+    let value = |name: &str, label: &str| metric_in(&get("/prometheus").text(), name, &[label]);
+    wait_for("all is passed", || (value("kafka_collector_consumed_offset", &topic) == 5.0).then_some(()));
+    assert_eq!(value("kafka_collector_poison_messages_total", "refused_by_storage"), 1.0);
+    for (id, kept) in [(1, 200), (2, 200), (3, 404), (4, 200), (5, 200)] {
+        assert_eq!(get(&format!("/api/v2/trace/{id:016x}")).status, kept, "{id}");
+    }
+    let letter = read(&letters, 1).remove(0);
+    assert_eq!(String::from_utf8(letter.payload).unwrap(), refused);
+    let header = |name: &str| letter.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    assert_eq!((header("zipkind-reason"), header("zipkind-offset")), (Some("refused_by_storage"), Some("2")));
 }
 
 #[test]
