@@ -10,6 +10,8 @@ use crate::binary::{Process, zipkind};
 use crate::support::http::{Request, send};
 
 const MESSAGES: u64 = 20;
+/// Bytes of the header of SQLite's write-ahead log.
+const LOG_HEADER: u64 = 32;
 
 /// A run under strace: the files as they were right after the last 202, the calls, the oracle.
 struct Run {
@@ -62,11 +64,15 @@ impl Run {
         verdicts
     }
 
-    /// Where the log ended at its syncs, in their order.
+    /// Where the log ended at its syncs, in their order, since it began anew last: what was in it before is in the database.
     fn synced_ends(&self) -> Vec<u64> {
         let (mut ends, mut written) = (Vec::new(), 0);
         for call in &self.calls {
             match call {
+                Call::Written { path, end: LOG_HEADER } if path.ends_with("-wal") => {
+                    written = LOG_HEADER;
+                    ends.clear();
+                }
                 Call::Written { path, end } if path.ends_with("-wal") => written = written.max(*end),
                 Call::Synced { path } if path.ends_with("-wal") => ends.push(written),
                 _ => {}
@@ -115,7 +121,5 @@ fn files_cut_at_the_last_synced_byte_hold_everything_acknowledged() {
     let last = *ends.last().expect("the log was synced");
     assert_eq!(faults_of(&run.oracle, run.cut_copy(last).path()), Vec::<String>::new());
     // A cut in the middle must show, or this test could not fail.
-    let middle = ends[ends.len() / 2];
-    assert!(middle < last);
-    assert!(!faults_of(&run.oracle, run.cut_copy(middle).path()).is_empty());
+    assert!(!faults_of(&run.oracle, run.cut_copy(last / 2).path()).is_empty());
 }
