@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of tests")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ pub(crate) enum Mood {
     Failing,
     /// Never answers; goes on when the mood changes.
     Hanging,
+    /// Holds each write that begins now until it is let go, whatever the mood becomes.
+    Holding,
     /// Ends in a panic.
     Panicking,
     /// Forgets a result.
@@ -49,6 +51,10 @@ pub(crate) struct FaultyStorage {
     calls: Mutex<Vec<Call>>,
     stored: Mutex<Vec<(TraceId, SpanId)>>,
     positions: Mutex<HashMap<(String, String, i32), SourcePosition>>,
+    let_go: watch::Sender<bool>,
+    /// Partitions of batches that are held.
+    held: Mutex<BTreeSet<i32>>,
+    stale: AtomicUsize,
 }
 
 impl FaultyStorage {
@@ -61,11 +67,29 @@ impl FaultyStorage {
             calls: Mutex::default(),
             stored: Mutex::default(),
             positions: Mutex::default(),
+            let_go: watch::Sender::new(false),
+            held: Mutex::default(),
+            stale: AtomicUsize::new(0),
         }
     }
 
     pub(crate) fn set(&self, mood: Mood) {
         self.mood.send_replace(mood);
+    }
+
+    /// Ends the waiting of writes that are held.
+    pub(crate) fn let_go(&self) {
+        self.let_go.send_replace(true);
+    }
+
+    /// Partitions of which a batch is held.
+    pub(crate) fn held(&self) -> BTreeSet<i32> {
+        self.held.lock().clone()
+    }
+
+    /// Batches that were refused because their position was stale.
+    pub(crate) fn stale(&self) -> usize {
+        self.stale.load(Ordering::SeqCst)
     }
 
     /// Every span taken, in the order they were taken; one that was written twice stands there twice.
@@ -93,6 +117,7 @@ impl FaultyStorage {
         if let Some(position) = &batch.position {
             let stored = positions.get(&key(position)).map(|stored| stored.next);
             if stored.is_some_and(|next| next != position.from) {
+                self.stale.fetch_add(1, Ordering::SeqCst);
                 return Err(error(ErrorKind::StalePosition, "stale"));
             }
         }
@@ -132,6 +157,11 @@ impl SpanConsumer for FaultyStorage {
             Mood::Slow(time) => tokio::time::sleep(time).await,
             Mood::Hanging => {
                 let _ = mood.wait_for(|mood| *mood != Mood::Hanging).await;
+            }
+            Mood::Holding => {
+                let partitions = batches.iter().filter_map(|batch| Some(batch.position.as_ref()?.partition));
+                self.held.lock().extend(partitions);
+                let _ = self.let_go.subscribe().wait_for(|is_let_go| *is_let_go).await;
             }
             Mood::Panicking => panic!("the store has a bug"),
             Mood::Failing => return batches.iter().map(|_| Err(error(ErrorKind::Unavailable, "not there"))).collect(),

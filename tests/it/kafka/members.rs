@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use zipkind::transport::kafka::KafkaConfig;
+
 use super::PATIENCE;
 use super::broker::{send, topic};
 use super::member::{Member, config};
@@ -90,6 +92,48 @@ async fn two_members_share_the_partitions_and_store_each_message_once() {
     second.leave().await;
     send_numbers(&topic, 400..440).await;
     assert_once(&wait_for_all(&storage, 0..440).await);
+    first.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_write_of_a_member_that_lost_its_partition_is_refused() {
+    let topic = new_topic("late").await;
+    let storage = Arc::new(FaultyStorage::new(Mood::Holding, PARTITIONS as usize));
+    let config = KafkaConfig { drain_timeout: Duration::from_millis(100), ..config(&topic, &[]) };
+    let first = Member::join(&config, &storage, 256 << 20);
+    send_numbers(&topic, 0..40).await;
+    wait_until("a write of each partition is held", || storage.held().len() == PARTITIONS as usize).await;
+    storage.set(Mood::Well);
+    // The first does not end its writes in time: two partitions move on without them.
+    let second = Member::join(&config, &storage, 256 << 20);
+    wait_until("the second stores what it took over", || second.metric("kafka_collector_spans_total", "") == 40.0)
+        .await;
+    storage.let_go();
+    assert_once(&wait_for_all(&storage, 0..40).await);
+    wait_until("the late writes are refused", || storage.stale() >= 1).await;
+    assert_once(&wait_for_all(&storage, 0..40).await);
+    second.leave().await;
+    first.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_static_member_that_returns_has_its_partitions_again_and_the_others_do_not_notice() {
+    let topic = new_topic("static").await;
+    let storage = Arc::new(FaultyStorage::new(Mood::Well, 2));
+    // Its return may take as long as this on a busy machine.
+    let of = |name: &'static str| config(&topic, &[("group.instance.id", name), ("session.timeout.ms", "45000")]);
+    let first = Member::join(&of("first"), &storage, 256 << 20);
+    let second = Member::join(&of("second"), &storage, 256 << 20);
+    let assigned = |member: &Member| member.metric("kafka_collector_assigned_partitions", "");
+    wait_until("each has two partitions", || assigned(&first) == 2.0 && assigned(&second) == 2.0).await;
+    let rebalances = first.metric("kafka_collector_rebalances_total", "");
+    second.leave().await;
+    send_numbers(&topic, 0..40).await;
+    let second = Member::join(&of("second"), &storage, 256 << 20);
+    assert_once(&wait_for_all(&storage, 0..40).await);
+    assert_eq!(assigned(&second), 2.0);
+    assert_eq!(first.metric("kafka_collector_rebalances_total", ""), rebalances, "the first kept its partitions");
+    second.leave().await;
     first.leave().await;
 }
 
