@@ -29,7 +29,8 @@ public final class Client {
   public static void main(String[] arguments) throws Exception {
     if (arguments.length != 2) throw new IllegalArgumentException("usage: Client PROTOCOL ENDPOINT");
     BytesMessageSender sender = sender(arguments[0], arguments[1]);
-    AsyncReporter<Span> reporter = AsyncReporter.builder(sender).build();
+    // Without a thread that flushes: what that has taken, flush() below does not send, and close() may give up on it.
+    AsyncReporter<Span> reporter = AsyncReporter.builder(sender).messageTimeout(0, TimeUnit.SECONDS).build();
     for (Span span : spans()) reporter.report(span);
     reporter.flush();
     reporter.close();
