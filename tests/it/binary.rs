@@ -19,7 +19,8 @@ use zipkind::server::Server;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Tests run side by side; only those of the OTLP ports open some.
-const NO_OTLP_PORTS: [(&str, &str); 2] = [("COLLECTOR_OTLP_HTTP_PORT", "0"), ("COLLECTOR_OTLP_GRPC_PORT", "0")];
+pub(crate) const NO_OTLP_PORTS: [(&str, &str); 2] =
+    [("COLLECTOR_OTLP_HTTP_PORT", "0"), ("COLLECTOR_OTLP_GRPC_PORT", "0")];
 
 /// A configuration as of these environment variables, on a free port of this machine.
 pub(crate) fn configuration(variables: &[(&str, &str)]) -> Config {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::binary::{PATIENCE, Process, server, zipkind};
+use crate::binary::{NO_OTLP_PORTS, PATIENCE, Process, server, zipkind};
 
 const SPAN: &str = r#"[{"traceId":"00000000000000ab","id":"00000000000000ab","name":"get /"}]"#;
 
@@ -179,6 +179,7 @@ fn a_low_limit_of_open_files_is_raised_to_what_connections_need() {
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .envs([("SERVER_ADDRESS", "127.0.0.1"), ("QUERY_PORT", "0"), ("STORAGE_TYPE", "mem")])
+        .envs(NO_OTLP_PORTS)
         .env("HTTP_CONNECTIONS_MAX", "500")
         .current_dir(directory.path())
         .stdout(Stdio::piped())
