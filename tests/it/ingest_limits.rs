@@ -23,6 +23,7 @@ use zipkind::web::body::BodyReader;
 use zipkind::web::limits::{BodyLimits, ServerLimits};
 use zipkind::web::server::{ServerMetrics, bind, serve};
 
+use crate::binary::PATIENCE;
 use crate::faulty_storage::{FaultyStorage, Mood};
 
 /// The HTTP collector on a free port over a store that tests can look into; ends with this value.
@@ -73,7 +74,7 @@ impl Running {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        let waited = tokio::time::timeout(Duration::from_secs(10), back).await;
+        let waited = tokio::time::timeout(PATIENCE, back).await;
         assert!(waited.is_ok(), "{} bytes were not given back", self.budget.used_bytes());
     }
 
@@ -84,7 +85,8 @@ impl Running {
         let task = tokio::spawn(async move {
             let client = reqwest::Client::new();
             let mut served = 0;
-            while !stopped.load(Ordering::Relaxed) {
+            // At least one, however soon the attack is over.
+            while served == 0 || !stopped.load(Ordering::Relaxed) {
                 let answer = client
                     .post(&url)
                     .timeout(SERVED_WITHIN)
