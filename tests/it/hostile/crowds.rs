@@ -47,10 +47,15 @@ fn read_to_end(stream: &mut TcpStream) -> String {
 #[test]
 fn slow_heads_and_slow_bodies_of_200_connections_are_ended() {
     let siege = Siege::begin(&[("HTTP_HEAD_TIMEOUT", "1s"), ("HTTP_BODY_TIMEOUT", "2s")]);
-    let mut heads: Vec<_> = (0..200).map(|_| siege.connect()).collect();
-    let mut bodies: Vec<_> = (0..200).map(|_| siege.connect()).collect();
-    write_all(&mut heads, "GET /health HTTP/1.1\r\nHost: a\r\nX-Slow: ");
-    write_all(&mut bodies, "POST /api/v2/spans HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n");
+    // Each says something at once: one that is silent for a second has a slow head, too.
+    let slow = |text: &str| {
+        let mut stream = siege.connect();
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    };
+    let mut heads: Vec<_> = (0..200).map(|_| slow("GET /health HTTP/1.1\r\nHost: a\r\nX-Slow: ")).collect();
+    let head = "POST /api/v2/spans HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n";
+    let mut bodies: Vec<_> = (0..200).map(|_| slow(head)).collect();
     for _ in 0..5 {
         write_all(&mut heads, "x");
         write_all(&mut bodies, "[");
