@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use zipkind::storage::database_servers::free_port;
+
 use crate::binary::zipkind;
 use crate::support::http::{Request, send};
 use crate::support::server::{Server, Store};
@@ -11,10 +13,6 @@ const BODY: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[
 
 fn export() -> Request {
     Request::new("POST", "/v1/traces").header("Content-Type", "application/json").body(BODY)
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[test]

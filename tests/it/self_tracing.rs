@@ -171,7 +171,7 @@ fn own_spans_go_to_an_otlp_receiver_over_http_and_grpc() {
 
 #[test]
 fn two_servers_that_report_to_each_other_are_no_loop() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let port = zipkind::storage::database_servers::free_port().to_string();
     let first_address = format!("http://127.0.0.1:{port}");
     let second =
         Server::start(Store::Memory, &[&ON[..], &[("OTEL_EXPORTER_OTLP_ENDPOINT", first_address.as_str())]].concat());

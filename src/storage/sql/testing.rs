@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use sqlx::{AssertSqlSafe, Connection};
@@ -46,10 +46,21 @@ fn start(script: &str, settings: (&str, &str), arguments: &[&str]) -> Server {
     Server { address, _script: child }
 }
 
-/// Bound and let go: the system does not give it to anyone else soon.
-fn free_port() -> u16 {
-    let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    bound.unwrap_or_else(|error| panic!("no free port: {error}")).port()
+/// A free port for a server that is about to start; a different one each time. It is far from those that the system gives
+/// to clients and to servers that take any: until the server listens, which may take seconds, nobody else gets it.
+///
+/// # Panics
+/// When all are taken.
+#[must_use]
+pub fn free_port() -> u16 {
+    const FIRST: u16 = 11_000;
+    const TRIES_MAX: u16 = 1_000;
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    let first = FIRST + (std::process::id() % 400) as u16 * 20;
+    let next = || first + GIVEN.fetch_add(1, Ordering::Relaxed) % TRIES_MAX;
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let mut ports = std::iter::repeat_with(next).take(usize::from(TRIES_MAX));
+    ports.find(is_free).unwrap_or_else(|| panic!("no free port from {first} on"))
 }
 
 fn unique_name() -> String {
