@@ -3,17 +3,18 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers, Message};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, ClientContext};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -211,12 +212,38 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-pub(crate) fn producer(properties: &[(&str, &str)]) -> BaseProducer {
+/// Notes why messages did not reach their partition: nothing else tells.
+#[derive(Debug, Default)]
+pub(crate) struct Deliveries {
+    failures: Mutex<Vec<KafkaError>>,
+}
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, _opaque: ()) {
+        if let Err((error, _)) = result {
+            self.failures.lock().unwrap().push(error.clone());
+        }
+    }
+}
+
+pub(crate) fn producer(properties: &[(&str, &str)]) -> BaseProducer<Deliveries> {
     producer_at(servers(), properties)
 }
 
-pub(crate) fn producer_at(servers: &str, properties: &[(&str, &str)]) -> BaseProducer {
-    client_of(servers, properties).create().unwrap()
+pub(crate) fn producer_at(servers: &str, properties: &[(&str, &str)]) -> BaseProducer<Deliveries> {
+    client_of(servers, properties).create_with_context(Deliveries::default()).unwrap()
+}
+
+/// Waits until the broker has all that was sent, also while a new leader is looked for.
+pub(crate) fn flush(producer: &BaseProducer<Deliveries>) {
+    producer.flush(super::PATIENCE).unwrap();
+    assert_eq!(producer.in_flight_count(), 0);
+    let failures = producer.context().failures.lock().unwrap();
+    assert!(failures.is_empty(), "messages were not delivered: {failures:?}");
 }
 
 /// Sends messages to a partition and waits until the broker has them.
@@ -235,7 +262,7 @@ pub(crate) fn send_to<B: AsRef<[u8]>>(
 }
 
 pub(crate) fn send_with<B: AsRef<[u8]>>(
-    producer: &BaseProducer,
+    producer: &BaseProducer<Deliveries>,
     topic: &str,
     partition: i32,
     messages: impl IntoIterator<Item = B>,
@@ -245,8 +272,7 @@ pub(crate) fn send_with<B: AsRef<[u8]>>(
         producer.send(record).map_err(|(error, _)| error).unwrap();
         producer.poll(Duration::ZERO);
     }
-    producer.flush(CALL_TIMEOUT).unwrap();
-    assert_eq!(producer.in_flight_count(), 0);
+    flush(producer);
 }
 
 /// A message as it was found.

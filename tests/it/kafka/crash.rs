@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use rdkafka::producer::{BaseRecord, Producer};
+use rdkafka::producer::BaseRecord;
 
-use super::broker::{producer, servers, topic};
+use super::broker::{flush, producer, servers, topic};
 use super::fail_points::{self, Plan, Point};
 use super::sent::Messages;
 use super::{PATIENCE, POLL_INTERVAL, metric_in, reads, wait_for};
@@ -37,7 +37,7 @@ fn send_until(topic: &str, messages: Messages, sent: &AtomicU64, stop: &AtomicBo
             let record = BaseRecord::<(), str>::to(topic).partition(partition).payload(&message);
             producer.send(record).map_err(|(error, _)| error).unwrap();
         }
-        producer.flush(PATIENCE).unwrap();
+        flush(&producer);
         sent.store(first + CHUNK, Ordering::Relaxed);
         std::thread::sleep(CHUNK_PAUSE);
     }

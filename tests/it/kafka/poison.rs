@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rdkafka::producer::{BaseRecord, Producer};
 
-use super::broker::{producer, read, send, servers, topic};
+use super::broker::{flush, producer, read, send, servers, topic};
 use super::{metric, metric_in, reads, wait_for};
 use crate::binary::Process;
 use crate::support::http::{Request, send as http};
@@ -116,7 +116,7 @@ fn records_of_an_aborted_transaction_are_not_kept_and_leave_no_lag() {
         producer.begin_transaction().unwrap();
         let body = good(id);
         producer.send(BaseRecord::<(), str>::to(&topic).payload(&body)).map_err(|(error, _)| error).unwrap();
-        producer.flush(CALL_TIMEOUT).unwrap();
+        flush(&producer);
         if commit {
             producer.commit_transaction(CALL_TIMEOUT).unwrap();
         } else {

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use rdkafka::producer::{BaseRecord, Producer};
+use rdkafka::producer::BaseRecord;
 
-use super::broker::{committed, producer, read, send, servers, topic};
+use super::broker::{committed, flush, producer, read, send, servers, topic};
 use super::formats::otlp_message;
-use super::{PATIENCE, metric, reads, wait_for};
+use super::{metric, reads, wait_for};
 use crate::binary::{Process, zipkind};
 use crate::durability::oracle::{Fate, Oracle, body};
 use crate::otlp_captures::call;
@@ -75,7 +75,7 @@ fn send_a_second_apart(topic: &str, count: u64) -> std::time::SystemTime {
         let record = BaseRecord::<(), str>::to(topic).partition(0).payload(&message).timestamp(time_ms);
         producer.send(record).map_err(|(error, _)| error).unwrap();
     }
-    producer.flush(PATIENCE).unwrap();
+    flush(&producer);
     std::time::UNIX_EPOCH + std::time::Duration::from_millis(since)
 }
 
