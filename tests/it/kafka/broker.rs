@@ -147,6 +147,7 @@ pub(crate) fn create_at(servers: &str, topic: &str, partitions: i32, copies: i32
     let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(copies)).set("max.message.bytes", "20000000");
     let made = block_on(admin(servers).create_topics(&[new], &options()));
     made.unwrap().into_iter().for_each(|result| drop(result.unwrap()));
+    wait_until_known(servers, topic, partitions as usize);
 }
 
 pub(crate) fn delete(topic: &str) {
@@ -156,11 +157,22 @@ pub(crate) fn delete(topic: &str) {
 pub(crate) fn delete_at(servers: &str, topic: &str) {
     let deleted = block_on(admin(servers).delete_topics(&[topic], &options()));
     deleted.unwrap().into_iter().for_each(|result| drop(result.unwrap()));
-    // The broker forgets a topic a moment after it says so.
-    super::wait_for("the topic is gone", || {
-        let metadata = admin(servers).inner().fetch_metadata(None, CALL_TIMEOUT).unwrap();
-        metadata.topics().iter().all(|known| known.name() != topic).then_some(())
-    });
+    wait_until_known(servers, topic, 0);
+}
+
+/// Waits until every broker knows of this many partitions of a topic, with a leader each. They learn of a change a moment after
+/// it was answered, and not together: what is sent by the word of one that lags goes nowhere, or into a topic that is gone.
+fn wait_until_known(servers: &str, topic: &str, partitions: usize) {
+    for server in servers.split(',') {
+        super::wait_for(&format!("{server} knows of {partitions} partitions of {topic}"), || {
+            // A new client each time: it knows this one broker alone.
+            let metadata = admin(server).inner().fetch_metadata(None, CALL_TIMEOUT).ok()?;
+            let told = metadata.topics().iter().find(|told| told.name() == topic);
+            let led =
+                told.map_or(0, |told| told.partitions().iter().filter(|partition| partition.leader() >= 0).count());
+            (told.is_some() == (partitions > 0) && led == partitions).then_some(())
+        });
+    }
 }
 
 /// Deletes the messages before an offset, as retention does.
@@ -178,6 +190,7 @@ pub(crate) fn delete_before_at(servers: &str, topic: &str, offset: i64) {
 pub(crate) fn grow_at(servers: &str, topic: &str, partitions: usize) {
     let grown = block_on(admin(servers).create_partitions(&[NewPartitions::new(topic, partitions)], &options()));
     grown.unwrap().into_iter().for_each(|result| drop(result.unwrap()));
+    wait_until_known(servers, topic, partitions);
 }
 
 /// The broker that leads a partition.
