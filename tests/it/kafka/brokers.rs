@@ -100,9 +100,8 @@ fn leaders_die_topics_grow_begin_anew_and_lose_messages_and_reading_goes_on() {
 
     a_topic_made_anew_is_read_from_its_beginning(&mut scene);
     messages_deleted_before_they_were_read_are_told(&mut scene);
-    let log = scene.process.log();
     for line in ["deleted and made again", "Kafka deleted messages before they were read"] {
-        assert!(log.contains(line), "\"{line}\" is not in {log}");
+        wait_for(&format!("the log says \"{line}\""), || scene.process.log().contains(line).then_some(()));
     }
 }
 

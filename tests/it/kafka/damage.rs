@@ -123,7 +123,7 @@ fn batches_whose_bytes_are_not_what_they_say_stop_nothing_and_are_counted() {
     assert_eq!(metric(&server, "zipkin_collector_messages_dropped_total", &["kafka"]), 25.0);
     send_to(&servers, "around", 0, [good(4)]);
     are_there(&server, 1..5);
-    assert!(server.log().contains("messages cannot be read"), "{}", server.log());
+    wait_for("the log says so", || server.log().contains("messages cannot be read").then_some(()));
 }
 
 #[test]
