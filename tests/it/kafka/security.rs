@@ -109,7 +109,9 @@ fn spans_are_read_over_tls_with_plain_and_with_scram_and_a_wrong_password_is_tol
             assert!(!server.log().contains("\"wrong\""), "no password in the log");
         } else {
             wait_for(&format!("{protocol} {mechanism}"), || (server.get(&target).status == 200).then_some(()));
-            assert_eq!(server.get("/health").status, 200, "{protocol} {mechanism}");
+            wait_for(&format!("{protocol} {mechanism} is well"), || {
+                (server.get("/health").status == 200).then_some(())
+            });
         }
     }
 }
