@@ -38,6 +38,23 @@ fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Waits until all offsets are stored, for as long as more of them become so: what waits can be more than a busy machine works
+/// off in the time that a standstill may last.
+fn wait_until_stored(sent: f64, mut stored: impl FnMut() -> f64) {
+    let (mut most, mut since) = (0.0, Instant::now());
+    loop {
+        let now = stored();
+        if now >= sent {
+            return;
+        }
+        if now > most {
+            (most, since) = (now, Instant::now());
+        }
+        assert!(since.elapsed() < PATIENCE, "it stands still at {now} of {sent} offsets");
+        std::thread::sleep(POLL_INTERVAL);
+    }
+}
+
 /// The sum of a metric's values whose labels hold all of these texts.
 fn metric(server: &Server, name: &str, labels: &[&str]) -> f64 {
     metric_in(&server.get("/prometheus").text(), name, labels)

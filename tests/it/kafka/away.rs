@@ -11,7 +11,7 @@ use zipkind::storage::database_servers::OwnServer;
 use super::broker::{send, servers, topic};
 use super::member::{Member, config};
 use super::members::{assert_once, message, new_topic, send_numbers, wait_for_all, wait_until};
-use super::{metric_in, reads, wait_for};
+use super::{metric_in, reads, wait_for, wait_until_stored};
 use crate::binary::Process;
 use crate::faulty_storage::{FaultyStorage, Mood};
 use crate::support::http::{Request, send as http};
@@ -156,9 +156,9 @@ fn a_database_that_goes_away_costs_no_memory_and_the_lag_drains() {
     }
     let most_away = most;
     database.appear();
-    wait_for("all is stored", || {
+    wait_until_stored((WAITING + 10) as f64, || {
         most = most.max(resident_bytes(&process));
-        (value("kafka_collector_consumed_offset") == (WAITING + 10) as f64).then_some(())
+        value("kafka_collector_consumed_offset")
     });
     wait_for("the lag is gone", || (value("kafka_collector_lag_messages") == 0.0).then_some(()));
     assert_eq!(value("kafka_collector_rebalances_total"), rebalances, "the membership was kept");

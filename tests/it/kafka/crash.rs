@@ -9,7 +9,7 @@ use rdkafka::producer::BaseRecord;
 use super::broker::{flush, producer, servers, topic};
 use super::fail_points::{self, Plan, Point};
 use super::sent::Messages;
-use super::{PATIENCE, POLL_INTERVAL, metric_in, reads, wait_for};
+use super::{metric_in, reads, wait_for, wait_until_stored};
 use crate::binary::Process;
 use crate::support::http::{Request, send as http};
 
@@ -109,23 +109,6 @@ impl Members<'_> {
         process.signal(Signal::SIGKILL);
         let (status, _) = process.wait();
         assert_eq!(status.code(), None, "it ended by the signal");
-    }
-}
-
-/// Waits until all offsets are stored, for as long as more of them become so: what waits at the end of the long form can be
-/// more than a busy machine works off in the time that a standstill may last.
-fn wait_until_stored(sent: f64, stored: impl Fn() -> f64) {
-    let (mut most, mut since) = (0.0, Instant::now());
-    loop {
-        let now = stored();
-        if now >= sent {
-            return;
-        }
-        if now > most {
-            (most, since) = (now, Instant::now());
-        }
-        assert!(since.elapsed() < PATIENCE, "it stands still at {now} of {sent} offsets");
-        std::thread::sleep(POLL_INTERVAL);
     }
 }
 
