@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::PATIENCE;
 use super::member::{Member, config};
-use super::members::{assert_once, new_topic, send_numbers, wait_for_all};
+use super::members::{assert_once, new_topic, send_numbers, wait_for_all, wait_until};
 use crate::faulty_storage::{FaultyStorage, Mood};
 
 /// How long a guest stays in the long form, and how long no message may be stored: during the storm where partitions stay
@@ -98,7 +99,10 @@ async fn survive(name: &'static str, protocol: Protocol) {
     while begin.elapsed() < storm.lasts {
         let guest = Member::join(&config, &storage, MEMORY_BYTES);
         let joined = Instant::now();
-        while joined.elapsed() < storm.visit {
+        // A guest that left before it had anything would be none.
+        let has_partitions = || guest.metric("kafka_collector_assigned_partitions", "") > 0.0;
+        while joined.elapsed() < storm.visit || !has_partitions() {
+            assert!(joined.elapsed() < PATIENCE, "a guest gets no partition");
             standstill.look(&storage);
             tokio::time::sleep(LOOK).await;
         }
@@ -114,12 +118,15 @@ async fn survive(name: &'static str, protocol: Protocol) {
     let sent = sent.load(Ordering::Relaxed);
     assert_once(&wait_for_all(&storage, 0..sent).await);
     let (after, longest) = (after.elapsed(), standstill.longest);
+    wait_until("the steady member took partitions again", || {
+        steady.metric("kafka_collector_rebalances_total", "assigned") > 1.0
+    })
+    .await;
     let rebalances = steady.metric("kafka_collector_rebalances_total", "");
     eprintln!(
         "{strategy}: {sent} messages once each, {visits} visits, {rebalances} rebalances of the steady member, longest \
          standstill {longest:.1?}, the rest {after:.1?} after the storm"
     );
-    assert!(steady.metric("kafka_collector_rebalances_total", "assigned") > 1.0);
     if storm.is_long {
         assert!(after < STANDSTILL_MAX, "the rest took {after:?}");
         assert!(protocol == Protocol::Eager || longest < STANDSTILL_MAX, "nothing was stored for {longest:?}");
