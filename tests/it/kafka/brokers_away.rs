@@ -17,7 +17,10 @@ fn wait_for_trace(server: &Server, id: u64) {
 fn the_server_runs_without_brokers_says_so_and_goes_on_when_they_are_there() {
     let broker = Broker::not_started();
     let servers = broker.servers();
-    let server = Server::start(Store::Sqlite, &reads(&servers, "zipkin"));
+    let mut variables = reads(&servers, "zipkin");
+    // The topic is made after the broker is there: it is noticed at once and not after half a minute.
+    variables.push(("ZIPKIN_COLLECTOR_KAFKA_OVERRIDES_TOPIC_METADATA_REFRESH_INTERVAL_MS", "1000"));
+    let server = Server::start(Store::Sqlite, &variables);
     let health = server.get("/health");
     assert_eq!(health.status, 503, "{}", health.text());
     let component = format!("KafkaCollector{{bootstrapServers={servers}, topic=zipkin}}");
