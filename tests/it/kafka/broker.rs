@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
@@ -20,15 +20,18 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The address of the broker all tests share; the first caller starts it.
 pub(crate) fn servers() -> &'static str {
-    static SERVERS: OnceLock<String> = OnceLock::new();
-    SERVERS.get_or_init(|| {
+    // With the broker, which would end here otherwise.
+    static SHARED: OnceLock<(Broker, String)> = OnceLock::new();
+    let (_, servers) = SHARED.get_or_init(|| {
         let broker = Broker::not_started();
         broker.start();
-        broker.servers()
-    })
+        let servers = broker.servers();
+        (broker, servers)
+    });
+    servers
 }
 
-/// One or more brokers, stopped by their script when this process ends.
+/// One or more brokers, killed when dropped, or by their script when this process ends.
 #[derive(Debug)]
 pub(crate) struct Broker {
     folder: PathBuf,
@@ -50,7 +53,9 @@ impl Broker {
 
     /// One broker, with two free ports after its own.
     pub(crate) fn with_further_ports() -> Self {
-        Self { count: 1, ..Self::several_not_started(2) }
+        let mut broker = Self::several_not_started(2);
+        broker.count = 1;
+        broker
     }
 
     pub(crate) fn servers(&self) -> String {
@@ -111,13 +116,26 @@ impl Broker {
     }
 
     fn script_with(&self, arguments: &[&str], properties: &str) {
+        let output = self.run(arguments, properties).expect("scripts/services/kafka runs");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "these tests need a Kafka broker, and {arguments:?} failed: {errors}");
+    }
+
+    fn run(&self, arguments: &[&str], properties: &str) -> std::io::Result<Output> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/services/kafka");
         let mut command = Command::new(script);
         command.args(arguments).env("KAFKA_OWNER", std::process::id().to_string());
-        command.env("KAFKA_PROPERTIES", properties);
-        let output = command.output().expect("scripts/services/kafka runs");
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "these tests need a Kafka broker, and {arguments:?} failed: {errors}");
+        command.env("KAFKA_PROPERTIES", properties).output()
+    }
+}
+
+impl Drop for Broker {
+    /// The brokers of one test end with it: others need their memory and time. Some may not run; the folder goes with the
+    /// process.
+    fn drop(&mut self) {
+        for number in 1..=self.count {
+            let _ = self.run(&["kill", self.folder.to_str().unwrap(), &number.to_string()], "");
+        }
     }
 }
 
