@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS zipkind_service_traces (
   content BIGINT NOT NULL, -- hash of the list: a repeated write finds itself
   arrived BIGINT NOT NULL, -- number of the last write that brought it: about epoch microseconds
   traces  BLOB   NOT NULL, -- low halves of trace ids, 8 bytes each, high byte first
+  terms   MEDIUMBLOB NULL, -- of the service's tags and annotations: checksums, 4 bytes each; NULL: of a version that kept none
   PRIMARY KEY (service, day, content)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARACTER SET=utf8mb4 COLLATE utf8mb4_bin;
 

@@ -74,6 +74,10 @@ pub async fn open_mysql_to_read(
         let reason = "the database has neither zipkin's tables nor our own (those that MYSQL_LAYOUT names)";
         return Err(StorageError::new(ErrorKind::Rejected, NAME, "open", reason));
     }
+    if !migrate::is_there(&pool, native::TERMS_LOOK).await? {
+        let reason = "the tables are those of an older version: run `zipkind store migrate` on the database";
+        return Err(StorageError::new(ErrorKind::Rejected, NAME, "open", reason));
+    }
     let engine = native::NativeEngine::new(pool, config, options.clone(), Arc::clone(&clock));
     Ok(Arc::new(SqlStore::new(engine, options, clock)))
 }
@@ -96,6 +100,8 @@ pub async fn migrate_mysql(config: MysqlConfig, is_dry: bool) -> Result<Vec<Sche
     }
     if !is_zipkin && !migrate::is_there(&pool, native::TABLES_LOOK).await? {
         wanted.push(("our own tables of spans", native::TABLES));
+    } else if !is_zipkin && !migrate::is_there(&pool, native::TERMS_LOOK).await? {
+        wanted.push(("terms of tags and annotations", native::TERMS));
     }
     let mut changes = Vec::new();
     for (name, script) in wanted {

@@ -2,7 +2,7 @@
 //! one store. Statements are each engine's own.
 //!
 //! What one write brings of one trace within [`rows::EXTENT_MS`] is one row, a *fragment*; lists beside it, one or a few for a
-//! write, tell which traces a service has spans in. Nothing that is written depends on what another writer wrote, so any number of
+//! write, tell which traces a service has spans in, and the terms of these. Nothing that is written depends on what another writer wrote, so any number of
 //! processes write side by side without locks: equal spans are folded, and traces put together, when they are read.
 
 #[cfg(test)]
@@ -10,6 +10,7 @@ pub(super) mod crash_check;
 pub(super) mod engine;
 pub(super) mod escape;
 pub(super) mod fragment;
+pub(super) mod lists;
 pub(super) mod names;
 pub(super) mod rows;
 mod scan;
@@ -17,6 +18,9 @@ mod search;
 #[cfg(any(test, feature = "conformance"))]
 mod session;
 pub(super) mod store;
+#[cfg(test)]
+pub(super) mod term_check;
+mod terms;
 #[cfg(any(test, feature = "conformance"))]
 pub mod testing;
 mod trace;

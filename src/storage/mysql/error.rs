@@ -12,6 +12,8 @@ mod number {
     /// Too long, not of the column's characters, out of its range, too many values, packet too large.
     pub(super) const WRONG_DATA: [u16; 11] = [1048, 1153, 1264, 1292, 1300, 1366, 1390, 1406, 1265, 3988, 1301];
     pub(super) const NO_SUCH_TABLE: u16 = 1146;
+    pub(super) const NO_SUCH_COLUMN: u16 = 1054;
+    pub(super) const COLUMN_IS_THERE: u16 = 1060;
     pub(super) const DAMAGED: [u16; 4] = [1034, 1194, 1195, 1712];
     pub(super) const DENIED: [u16; 4] = [1044, 1142, 1143, 1227];
 }
@@ -20,8 +22,13 @@ fn number_of(error: &sqlx::Error) -> Option<u16> {
     error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number)
 }
 
-pub(super) fn is_missing_table(error: &sqlx::Error) -> bool {
-    number_of(error) == Some(number::NO_SUCH_TABLE)
+/// A table or a column is not there.
+pub(super) fn is_missing(error: &sqlx::Error) -> bool {
+    matches!(number_of(error), Some(number::NO_SUCH_TABLE | number::NO_SUCH_COLUMN))
+}
+
+pub(super) fn is_there_already(error: &sqlx::Error) -> bool {
+    number_of(error) == Some(number::COLUMN_IS_THERE)
 }
 
 pub(super) fn is_denied(error: &sqlx::Error) -> bool {

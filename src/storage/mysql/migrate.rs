@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, MySqlPool};
 
-use super::error::{NAME, during, is_denied, is_missing_table, storage_error};
+use super::error::{NAME, during, is_denied, is_missing, is_there_already, storage_error};
 use crate::storage::{ErrorKind, StorageError};
 
 pub(super) const SHARED: &str = include_str!("../../../migrations/mysql/0001_shared.sql");
@@ -14,11 +14,11 @@ pub(super) async fn migrate(pool: &MySqlPool) -> Result<(), StorageError> {
     make(pool, SHARED_LOOK, SHARED).await
 }
 
-/// Whether `look` finds its tables.
+/// Whether `look` finds its tables and columns.
 pub(super) async fn is_there(pool: &MySqlPool, look: &'static str) -> Result<bool, StorageError> {
     match sqlx::query(look).fetch_optional(pool).await {
         Ok(_) => Ok(true),
-        Err(error) if is_missing_table(&error) => Ok(false),
+        Err(error) if is_missing(&error) => Ok(false),
         Err(error) => Err(during("migrate")(error)),
     }
 }
@@ -33,6 +33,10 @@ pub(super) async fn run(pool: &MySqlPool, script: &'static str) -> Result<(), St
     let all: Vec<String> = statements(script).collect();
     for statement in &all {
         if let Err(error) = sqlx::raw_sql(AssertSqlSafe(statement.clone())).execute(pool).await {
+            // Another process may have been quicker.
+            if is_there_already(&error) {
+                continue;
+            }
             if !is_denied(&error) {
                 return Err(storage_error("migrate", error));
             }

@@ -24,6 +24,9 @@ use crate::telemetry::Clock;
 
 pub(super) const TABLES_LOOK: &str = "SELECT 1 FROM zipkind_fragment, zipkind_service_traces, zipkind_name LIMIT 1";
 pub(super) const TABLES: &str = include_str!("../../../migrations/mysql/0002_native.sql");
+/// What tables of the version before lack.
+pub(super) const TERMS_LOOK: &str = "SELECT terms FROM zipkind_service_traces LIMIT 1";
+pub(super) const TERMS: &str = include_str!("../../../migrations/mysql/0003_terms.sql");
 
 /// The connections and what they were told.
 #[derive(Debug)]
@@ -45,6 +48,7 @@ impl NativeEngine {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StorageError> {
         migrate::make(&pool, TABLES_LOOK, TABLES).await?;
+        migrate::make(&pool, TERMS_LOOK, TERMS).await?;
         Ok(Self::new(pool, config, options, clock))
     }
 

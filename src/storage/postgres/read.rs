@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Row, Transaction};
 use super::PostgresEngine;
 use super::error::during;
 use crate::storage::StorageError;
-use crate::storage::sql::engine::{Snapshot, StoredFragment, TimeRow, TimeStep};
+use crate::storage::sql::engine::{Snapshot, StoredFragment, TermList, TimeRow, TimeStep};
 use crate::storage::sql::rows::DAY_MS;
 
 /// Traces by id.
@@ -18,6 +18,11 @@ pub(super) const NEWEST: &str = "SELECT max_ms, trace_low FROM zipkind.fragment 
      AND min_ms <= $4 AND day BETWEEN $5 AND $6 ORDER BY max_ms DESC, trace_low DESC LIMIT $7";
 /// Traces of a rare service.
 pub(super) const TRACES_OF_SERVICE: &str = "SELECT traces FROM zipkind.service_traces WHERE service = $1 LIMIT $2";
+/// Traces that may have a term, all and those of a service.
+pub(super) const WITH_TERM: &str = "SELECT traces, terms IS NOT NULL FROM zipkind.service_traces \
+    WHERE terms IS NULL OR position($1 IN terms) > 0 LIMIT $2";
+pub(super) const WITH_TERM_OF_SERVICE: &str = "SELECT traces, terms IS NOT NULL FROM zipkind.service_traces \
+    WHERE service = $1 AND (terms IS NULL OR position($2 IN terms) > 0) LIMIT $3";
 /// Which traces have a service.
 pub(super) const WITH_SERVICE: &str =
     "SELECT trace_low FROM zipkind.fragment WHERE trace_low = ANY($1) AND service_bits & $2 <> 0";
@@ -102,6 +107,23 @@ impl Snapshot for PostgresSnapshot {
         let operation = "search";
         let query = self.query(TRACES_OF_SERVICE).bind(service).bind(lists);
         read(operation, &self.all(operation, query).await?, |row| row.try_get(0))
+    }
+
+    async fn lists_with_term(
+        &mut self,
+        service: Option<i32>,
+        term: u32,
+        lists: i64,
+    ) -> Result<Vec<TermList>, StorageError> {
+        let operation = "search";
+        let term = term.to_be_bytes().to_vec();
+        let query = match service {
+            None => self.query(WITH_TERM).bind(term).bind(lists),
+            Some(service) => self.query(WITH_TERM_OF_SERVICE).bind(service).bind(term).bind(lists),
+        };
+        read(operation, &self.all(operation, query).await?, |row| {
+            Ok(TermList { traces: row.try_get(0)?, has_terms: row.try_get(1)? })
+        })
     }
 
     async fn with_service(&mut self, lows: &[i64], bit: i64) -> Result<Vec<i64>, StorageError> {

@@ -11,7 +11,8 @@ use super::copy;
 use super::error::{code, is_code, storage_error};
 use crate::storage::SourcePosition;
 use crate::storage::sql::engine::WriteFailure;
-use crate::storage::sql::rows::{FragmentRow, PostingRow, Rows, ServiceTraces};
+use crate::storage::sql::lists::{PostingRow, ServiceTraces};
+use crate::storage::sql::rows::{FragmentRow, Postings, Rows};
 use crate::storage::sql::transaction::Failure;
 
 /// Fragments of one statement that looks at duplicates.
@@ -87,28 +88,32 @@ impl PostgresEngine {
             new.extend(self.insert_fragments(connection, part, arrived).await?);
         }
         let is_new = |row: &&PostingRow| new.contains(&(row.trace_low, row.day));
-        let postings: Vec<PostingRow> = rows.postings.iter().filter(is_new).copied().collect();
+        let postings = Postings {
+            rows: rows.postings.rows.iter().filter(is_new).copied().collect(),
+            terms: rows.postings.terms.clone(),
+        };
         self.insert_lists(connection, &postings, arrived).await
     }
 
-    /// Which traces each service has spans in: few rows, so that one statement is quicker than COPY.
+    /// Which traces each service has spans in, with which terms: few rows, so that one statement is quicker than COPY.
     async fn insert_lists(
         &self,
         connection: &mut PgConnection,
-        postings: &[PostingRow],
+        postings: &Postings,
         arrived: i64,
     ) -> Result<(), sqlx::Error> {
         let lists = ServiceTraces::of(postings);
         for part in lists.chunks(INSERT_ROWS) {
             self.query(
-                "INSERT INTO zipkind.service_traces (day, service, arrived, traces) \
-                 SELECT l.day, l.service, $3, l.traces \
-                 FROM unnest($1::integer[], $2::integer[], $4::bytea[]) AS l (day, service, traces)",
+                "INSERT INTO zipkind.service_traces (day, service, arrived, traces, terms) \
+                 SELECT l.day, l.service, $3, l.traces, l.terms \
+                 FROM unnest($1::integer[], $2::integer[], $4::bytea[], $5::bytea[]) AS l (day, service, traces, terms)",
             )
             .bind(part.iter().map(|list| list.day).collect::<Vec<_>>())
             .bind(part.iter().map(|list| list.service).collect::<Vec<_>>())
             .bind(arrived)
             .bind(part.iter().map(|list| list.traces.clone()).collect::<Vec<_>>())
+            .bind(part.iter().map(|list| list.terms.clone()).collect::<Vec<_>>())
             .execute(&mut *connection)
             .await?;
         }

@@ -28,6 +28,15 @@ pub(in crate::storage) struct StoredFragment {
     pub(in crate::storage) spans: Vec<u8>,
 }
 
+/// Traces that may have spans with a term.
+#[derive(Debug)]
+pub(in crate::storage) struct TermList {
+    /// As in [`ServiceTraces`](super::lists::ServiceTraces).
+    pub(in crate::storage) traces: Vec<u8>,
+    /// False: written by a version that kept no terms.
+    pub(in crate::storage) has_terms: bool,
+}
+
 /// When spans of a trace started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::storage) struct TimeRow {
@@ -96,6 +105,14 @@ pub(in crate::storage) trait Snapshot: Send {
 
     /// At most `lists` of the lists of traces with spans of the service, in any order.
     async fn lists_of_service(&mut self, service: i32, lists: i64) -> Result<Vec<Vec<u8>>, StorageError>;
+
+    /// At most `lists` of the lists that have the term, or know no terms, in any order; with a service those of its spans.
+    async fn lists_with_term(
+        &mut self,
+        service: Option<i32>,
+        term: u32,
+        lists: i64,
+    ) -> Result<Vec<TermList>, StorageError>;
 
     /// Which of these traces may have spans of the service with that bit.
     async fn with_service(&mut self, lows: &[i64], bit: i64) -> Result<Vec<i64>, StorageError>;

@@ -3,7 +3,9 @@
 use crate::model::{SpanBatch, SpanRef};
 
 use super::fragment;
+use super::lists::{NO_SERVICE, PostingRow};
 use super::names::{NameCache, NewNames};
+use super::terms;
 
 /// Spans of one fragment start in the same stretch of this many milliseconds. A day is a whole number of them.
 pub(in crate::storage) const EXTENT_MS: i64 = 2_000;
@@ -34,48 +36,13 @@ impl FragmentRow {
     }
 }
 
-/// The service has spans in the trace on that day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::storage) struct PostingRow {
-    pub(in crate::storage) service: i32,
-    pub(in crate::storage) day: i32,
-    pub(in crate::storage) trace_low: i64,
-}
-
-/// Traces of one list: it stays in its row's page.
-const LIST_TRACES: usize = 500;
-
-/// A row of the table of services: traces in which it has spans on that day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::storage) struct ServiceTraces {
-    pub(in crate::storage) service: i32,
-    pub(in crate::storage) day: i32,
-    /// Low halves of trace ids, 8 bytes each, high byte first.
-    pub(in crate::storage) traces: Vec<u8>,
-}
-
-impl ServiceTraces {
-    /// Sorted rows as lists.
-    pub(in crate::storage) fn of(postings: &[PostingRow]) -> Vec<Self> {
-        let services = postings.chunk_by(|left, right| (left.service, left.day) == (right.service, right.day));
-        services.flat_map(|rows| rows.chunks(LIST_TRACES)).map(Self::of_one).collect()
-    }
-
-    fn of_one(rows: &[PostingRow]) -> Self {
-        let traces = rows.iter().flat_map(|row| row.trace_low.to_be_bytes()).collect();
-        let (service, day) = rows.first().map_or((0, 0), |row| (row.service, row.day));
-        Self { service, day, traces }
-    }
-
-    /// The traces of a stored list.
-    pub(super) fn read(traces: &[u8]) -> impl Iterator<Item = i64> {
-        traces.as_chunks::<8>().0.iter().map(|low| i64::from_be_bytes(*low))
-    }
-}
-
-/// How many lists are asked for until there are that many traces of a service: lists are long where services are common.
-pub(super) fn list_steps(traces: usize) -> impl Iterator<Item = usize> {
-    [32, 512].into_iter().filter(move |step| *step < traces).chain([traces])
+/// Which traces each service has spans in, with what terms: what [`ServiceTraces`](super::lists::ServiceTraces) are made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::storage) struct Postings {
+    /// Sorted; a trace comes more than once when its spans have terms.
+    pub(in crate::storage) rows: Vec<PostingRow>,
+    /// Of all rows.
+    pub(in crate::storage) terms: Vec<u32>,
 }
 
 /// Everything one transaction stores besides source positions.
@@ -83,8 +50,8 @@ pub(super) fn list_steps(traces: usize) -> impl Iterator<Item = usize> {
 pub(in crate::storage) struct Rows {
     /// Sorted by trace and content: writers that meet wait for each other in one order.
     pub(in crate::storage) fragments: Vec<FragmentRow>,
-    /// Sorted, unique; stored as [`ServiceTraces`]. Empty when search is switched off.
-    pub(in crate::storage) postings: Vec<PostingRow>,
+    /// Empty when search is switched off.
+    pub(in crate::storage) postings: Postings,
     pub(in crate::storage) names: NewNames,
 }
 
@@ -104,6 +71,8 @@ struct Item<'a> {
     trace_low: i64,
     timestamp_ms: i64,
     service: Option<i32>,
+    /// A range of the builder's terms.
+    terms: (u32, u32),
     record: &'a [u8],
 }
 
@@ -118,6 +87,7 @@ pub(super) struct RowsBuilder<'a> {
     /// `None`: no postings, no names.
     names: Option<&'a NameCache>,
     items: Vec<Item<'a>>,
+    terms: Vec<u32>,
     new_names: NewNames,
     last_service: Option<(&'a str, i32)>,
 }
@@ -125,7 +95,7 @@ pub(super) struct RowsBuilder<'a> {
 impl<'a> RowsBuilder<'a> {
     pub(super) fn new(names: Option<&'a NameCache>, spans: usize) -> Self {
         let new_names = names.map(NameCache::begin).unwrap_or_default();
-        Self { names, items: Vec::with_capacity(spans), new_names, last_service: None }
+        Self { names, items: Vec::with_capacity(spans), terms: Vec::new(), new_names, last_service: None }
     }
 
     /// Takes the spans `from..to` of a batch.
@@ -138,6 +108,7 @@ impl<'a> RowsBuilder<'a> {
                 trace_low: span.trace_id.low() as i64,
                 timestamp_ms: span.timestamp_ms(),
                 service: self.service(&span),
+                terms: self.terms(&span),
                 record: span.record(),
             };
             self.items.push(item);
@@ -158,29 +129,40 @@ impl<'a> RowsBuilder<'a> {
         }
     }
 
+    /// Those of a span; `(0, 0)` without any.
+    fn terms(&mut self, span: &SpanRef<'a>) -> (u32, u32) {
+        let from = self.terms.len();
+        if self.names.is_some() {
+            terms::of_span(span, &mut self.terms);
+        }
+        if self.terms.len() == from { (0, 0) } else { (from as u32, self.terms.len() as u32) }
+    }
+
     /// The rows, sorted.
     pub(super) fn finish(self) -> Rows {
-        let Self { items, new_names: names, .. } = self;
+        let has_postings = self.names.is_some();
+        let Self { items, terms, new_names: names, .. } = self;
         let mut order: Vec<(i64, i64, u32)> =
             (0..).zip(&items).map(|(index, item): (u32, &Item<'_>)| (item.trace_low, item.stretch(), index)).collect();
         order.sort_unstable();
-        let mut rows = Rows { names, ..Rows::default() };
+        let postings = Postings { rows: Vec::with_capacity(items.len()), terms };
+        let mut rows = Rows { names, postings, ..Rows::default() };
         for trace in order.chunk_by(|left, right| left.0 == right.0) {
             let first = trace.iter().map(|(_, _, index)| *index).min().unwrap_or(0);
             let from = rows.fragments.len();
             for stretch in trace.chunk_by(|left, right| left.1 == right.1) {
-                add_fragments(stretch, first, &items, &mut rows);
+                add_fragments(stretch, first, &items, has_postings, &mut rows);
             }
             rows.fragments[from..].sort_unstable_by_key(|row| row.content);
         }
-        rows.postings.sort_unstable();
-        rows.postings.dedup();
+        rows.postings.rows.sort_unstable();
+        rows.postings.rows.dedup();
         rows
     }
 }
 
 /// The spans of one trace in one stretch of time; mostly one fragment. `first` is the first span of the trace.
-fn add_fragments(stretch: &[(i64, i64, u32)], first: u32, items: &[Item<'_>], rows: &mut Rows) {
+fn add_fragments(stretch: &[(i64, i64, u32)], first: u32, items: &[Item<'_>], has_postings: bool, rows: &mut Rows) {
     let mut rest = stretch;
     while !rest.is_empty() {
         let mut bytes = 0;
@@ -205,10 +187,11 @@ fn add_fragments(stretch: &[(i64, i64, u32)], first: u32, items: &[Item<'_>], ro
             spans,
         };
         let day = row.day();
-        for service in services {
-            let posting = PostingRow { service, day, trace_low };
-            if rows.postings.last() != Some(&posting) {
-                rows.postings.push(posting);
+        for item in members.filter(|_| has_postings) {
+            let service = item.service.unwrap_or(NO_SERVICE);
+            let posting = PostingRow { service, day, trace_low, terms: item.terms };
+            if rows.postings.rows.last() != Some(&posting) {
+                rows.postings.rows.push(posting);
             }
         }
         rows.fragments.push(row);
@@ -260,21 +243,10 @@ mod tests {
             service: service_number(name),
             day: 0,
             trace_low,
+            terms: (0, 0),
         });
         expected.sort_unstable();
-        assert_eq!(rows.postings, expected);
-    }
-
-    #[test]
-    fn lists_hold_the_traces_of_one_service_and_day_and_are_bounded() {
-        let row = |service, day, trace_low| PostingRow { service, day, trace_low };
-        let mut postings: Vec<PostingRow> = (0..LIST_TRACES as i64 + 3).map(|low| row(1, 5, low - 2)).collect();
-        postings.extend([row(1, 6, 9), row(2, 6, i64::MIN)]);
-        let lists = ServiceTraces::of(&postings);
-        let shown: Vec<_> = lists.iter().map(|list| (list.service, list.day, list.traces.len() / 8)).collect();
-        assert_eq!(shown, [(1, 5, LIST_TRACES), (1, 5, 3), (1, 6, 1), (2, 6, 1)]);
-        let read: Vec<i64> = lists.iter().flat_map(|list| ServiceTraces::read(&list.traces)).collect();
-        assert_eq!(read, postings.iter().map(|row| row.trace_low).collect::<Vec<_>>());
+        assert_eq!(rows.postings.rows, expected);
     }
 
     #[test]
@@ -290,10 +262,21 @@ mod tests {
     }
 
     #[test]
+    fn spans_without_a_service_are_listed_too() {
+        assert_eq!(service_number(""), NO_SERVICE);
+        let rows = rows(Some(&NameCache::new(&[])), &batch(&[(1, 5_000, ""), (1, 6_000, "a")]));
+        let services: Vec<i32> = rows.postings.rows.iter().map(|row| row.service).collect();
+        let mut expected = vec![NO_SERVICE, service_number("a")];
+        expected.sort_unstable();
+        assert_eq!(services, expected);
+        assert_eq!(rows.fragments[0].service_bits, service_bit(service_number("a")));
+    }
+
+    #[test]
     fn the_same_spans_make_the_same_rows() {
         let spans = batch(&[(1, 5_000, "a"), (1, 9_000_000, "b"), (2, 0, "")]);
         let [one, other] = [0, 1].map(|_| rows(None, &spans).fragments);
         assert_eq!(one, other);
-        assert!(rows(None, &spans).postings.is_empty());
+        assert!(rows(None, &spans).postings.rows.is_empty());
     }
 }

@@ -7,12 +7,16 @@
 //! * any other: all traces of the window, newest first, and which of them have the service. The more common the service,
 //!   the sooner the answer is full.
 //!
+//! Tags and annotations are looked for in the spans of what is met. When many traces did not fill the answer, the terms of the lists
+//! tell which others can have them at all: mostly few, and none when a term is nowhere.
+//!
 //! What is met becomes a candidate with the newest time its trace can have inside the window. A candidate whose time is later
 //! than anything still unmet can have is next: it is loaded, tested and goes into the answer, until that is full.
 
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use super::rows::{service_bit, service_number};
+use super::terms;
 use super::trace::{LOAD_TRACES_MAX, Reader, newest_key_ms};
 use super::window::Walk;
 use crate::model::search::Selection;
@@ -24,6 +28,12 @@ const RARE_TRACES: usize = 2_000;
 const RARE_PER_TRACE: usize = 20;
 /// Traces of a rare service, at most.
 const RARE_TRACES_MAX: usize = 50_000;
+/// After so many traces that were read, the lists are asked which others can have the terms.
+const NARROW_AFTER: usize = 256;
+/// Terms that are asked for, at most: each can only leave less.
+const NARROW_TERMS: usize = 4;
+/// So many traces that may have the terms are looked up one by one, others are met on the walk.
+const FEW_TRACES: usize = 20_000;
 
 /// A trace that may belong into the answer.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +54,11 @@ pub(super) struct Search<'q> {
     /// Loaded before their turn came.
     loaded: HashMap<i64, SpanBatch>,
     load_traces: usize,
+    /// How many traces were read.
+    read: usize,
+    has_narrowed: bool,
+    /// Only these can have the terms.
+    only: Option<HashSet<i64>>,
 }
 
 impl<'q> Search<'q> {
@@ -57,6 +72,9 @@ impl<'q> Search<'q> {
             candidates: BinaryHeap::new(),
             loaded: HashMap::new(),
             load_traces: request.limit.clamp(1, LOAD_TRACES_MAX),
+            read: 0,
+            has_narrowed: request.annotation_query.is_empty(),
+            only: None,
         }
     }
 
@@ -66,6 +84,9 @@ impl<'q> Search<'q> {
             self.try_as_rare(service, reader).await?;
         }
         while !self.selection.is_full() {
+            if self.read >= NARROW_AFTER && !self.has_narrowed {
+                self.narrow(service, reader).await?;
+            }
             let bound_ms = self.walk.bound_ms();
             if self.candidates.peek().is_some_and(|top| top.newest_ms > bound_ms) {
                 self.take(bound_ms, reader).await?;
@@ -85,6 +106,38 @@ impl<'q> Search<'q> {
         if lows.len() > most {
             return Ok(());
         }
+        self.add_known(lows, reader).await
+    }
+
+    /// Leaves out what cannot have the terms, when the lists tell.
+    async fn narrow(&mut self, service: Option<i32>, reader: &mut Reader) -> Result<(), StorageError> {
+        self.has_narrowed = true;
+        let mut only: Option<HashSet<i64>> = None;
+        for (key, value) in self.request.annotation_query.iter().take(NARROW_TERMS) {
+            let Some(lows) = reader.traces_with_term(service, terms::asked(key, value)).await? else { continue };
+            only = Some(match only {
+                None => lows,
+                Some(only) => only.intersection(&lows).copied().collect(),
+            });
+        }
+        let Some(only) = only else { return Ok(()) };
+        self.candidates.retain(|candidate| only.contains(&(candidate.low as i64)));
+        if self.walk.is_exhausted() {
+            return Ok(());
+        }
+        if only.len() <= FEW_TRACES {
+            return self.add_known(only, reader).await;
+        }
+        self.only = Some(only);
+        Ok(())
+    }
+
+    /// Takes traces as candidates, those that were not met: there are no others.
+    async fn add_known(
+        &mut self,
+        lows: impl IntoIterator<Item = i64>,
+        reader: &mut Reader,
+    ) -> Result<(), StorageError> {
         self.walk = Walk::over();
         let lows: Vec<i64> = lows.into_iter().filter(|low| self.met.insert(*low)).collect();
         let (start_ms, end_ms) = (self.request.start_ts_ms(), self.request.end_ts_ms);
@@ -93,14 +146,18 @@ impl<'q> Search<'q> {
             let key_ms = newest.entry(row.trace_low).or_insert(i64::MIN);
             *key_ms = row.max_ms.min(end_ms).max(*key_ms);
         }
-        self.candidates = newest.into_iter().map(|(low, newest_ms)| Candidate { newest_ms, low: low as u64 }).collect();
+        let candidate = |(low, newest_ms): (i64, i64)| Candidate { newest_ms, low: low as u64 };
+        self.candidates.extend(newest.into_iter().map(candidate));
         Ok(())
     }
 
     async fn walk_on(&mut self, service: Option<i32>, reader: &mut Reader) -> Result<(), StorageError> {
         let mut met = self.walk.read_on(reader).await?;
         met.retain(|(low, _)| self.met.insert(*low));
-        if let Some(service) = service {
+        if let Some(only) = &self.only {
+            met.retain(|(low, _)| only.contains(low));
+        }
+        if let (Some(service), false) = (service, met.is_empty()) {
             let lows: Vec<i64> = met.iter().map(|(low, _)| *low).collect();
             let with: HashSet<i64> = reader.with_service(&lows, service_bit(service)).await?.into_iter().collect();
             met.retain(|(low, _)| with.contains(low));
@@ -114,12 +171,17 @@ impl<'q> Search<'q> {
     /// Loads and offers candidates that nothing unmet can come before.
     async fn take(&mut self, bound_ms: i64, reader: &mut Reader) -> Result<(), StorageError> {
         let mut group = Vec::new();
-        while group.len() < self.load_traces && self.candidates.peek().is_some_and(|top| top.newest_ms > bound_ms) {
+        // Up to where the lists are asked.
+        let most = if self.has_narrowed { LOAD_TRACES_MAX } else { NARROW_AFTER.saturating_sub(self.read).max(1) };
+        while group.len() < self.load_traces.min(most)
+            && self.candidates.peek().is_some_and(|top| top.newest_ms > bound_ms)
+        {
             group.extend(self.candidates.pop());
         }
         let lows = group.iter().map(|candidate| candidate.low as i64);
         let missing: Vec<i64> = lows.filter(|low| !self.loaded.contains_key(low)).collect();
         if !missing.is_empty() {
+            self.read += missing.len();
             self.loaded.extend(reader.load(&missing).await?);
             self.load_traces = (self.load_traces * 2).min(LOAD_TRACES_MAX);
         }

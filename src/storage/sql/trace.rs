@@ -1,15 +1,19 @@
 //! Putting traces together from their fragments, within a query's budget.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::engine::{Snapshot, StoredFragment, TimeRow, TimeStep};
 use super::fragment;
-use super::rows::{ServiceTraces, list_steps};
+use super::lists::{ServiceTraces, list_steps};
 use crate::model::{SpanBatch, arrival_order};
 use crate::storage::{ErrorKind, QueryBudget, StorageError};
 
 /// Traces loaded at once, at most.
 pub(super) const LOAD_TRACES_MAX: usize = 256;
+
+/// Lists of a term, and traces of these: a term with more is common.
+const LISTS_OF_TERM_MAX: usize = 8_192;
+const TRACES_OF_TERM_MAX: usize = 1_000_000;
 
 /// One state of the tables, and what the query may still cost.
 pub(super) struct Reader {
@@ -84,6 +88,22 @@ impl Reader {
             }
         }
         Ok(lows)
+    }
+
+    /// All traces that may have spans with the term, of the service if there is one; `None` when it is common, or older rows do
+    /// not tell: a version before listed neither terms nor spans without a service.
+    pub(super) async fn traces_with_term(
+        &mut self,
+        service: Option<i32>,
+        term: u32,
+    ) -> Result<Option<HashSet<i64>>, StorageError> {
+        self.spend(0)?;
+        let lists = self.snapshot.lists_with_term(service, term, LISTS_OF_TERM_MAX as i64 + 1).await?;
+        let is_told = service.is_some() || lists.iter().all(|list| list.has_terms);
+        let traces: usize = lists.iter().map(|list| list.traces.len() / 8).sum();
+        let is_common = lists.len() > LISTS_OF_TERM_MAX || traces > TRACES_OF_TERM_MAX;
+        let lows = || lists.iter().flat_map(|list| ServiceTraces::read(&list.traces)).collect();
+        Ok((is_told && !is_common).then(lows))
     }
 
     pub(super) async fn with_service(&mut self, lows: &[i64], bit: i64) -> Result<Vec<i64>, StorageError> {

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, MySqlPool, Row, Transaction};
 
 use crate::storage::StorageError;
 use crate::storage::mysql::error::during;
-use crate::storage::sql::engine::{Snapshot, StoredFragment, TimeRow, TimeStep};
+use crate::storage::sql::engine::{Snapshot, StoredFragment, TermList, TimeRow, TimeStep};
 
 /// Traces asked for by one statement.
 const TRACES_PER_STATEMENT: usize = 256;
@@ -22,6 +22,11 @@ pub(in crate::storage::mysql) const NEWEST: &str = "SELECT max_ms, trace_low FRO
 /// Traces of a rare service.
 pub(in crate::storage::mysql) const TRACES_OF_SERVICE: &str =
     "SELECT traces FROM zipkind_service_traces WHERE service = ? LIMIT ?";
+/// Traces that may have a term, all and those of a service.
+pub(in crate::storage::mysql) const WITH_TERM: &str = "SELECT traces, CAST(terms IS NOT NULL AS SIGNED) \
+    FROM zipkind_service_traces WHERE terms IS NULL OR LOCATE(?, terms) > 0 LIMIT ?";
+pub(in crate::storage::mysql) const WITH_TERM_OF_SERVICE: &str = "SELECT traces, CAST(terms IS NOT NULL AS SIGNED) \
+    FROM zipkind_service_traces WHERE service = ? AND (terms IS NULL OR LOCATE(?, terms) > 0) LIMIT ?";
 /// Which traces have a service.
 pub(in crate::storage::mysql) const WITH_SERVICE: &str = "SELECT trace_low FROM zipkind_fragment \
     FORCE INDEX (fragment_trace) WHERE service_bits & ? <> 0 AND trace_low IN";
@@ -105,6 +110,24 @@ impl Snapshot for NativeSnapshot {
         let query = sqlx::query(TRACES_OF_SERVICE).bind(service).bind(lists);
         let rows = query.fetch_all(&mut *self.transaction).await.map_err(during("search"))?;
         rows.iter().map(|row| row.try_get(0).map_err(during("search"))).collect()
+    }
+
+    async fn lists_with_term(
+        &mut self,
+        service: Option<i32>,
+        term: u32,
+        lists: i64,
+    ) -> Result<Vec<TermList>, StorageError> {
+        let term = term.to_be_bytes().to_vec();
+        let query = match service {
+            None => sqlx::query(WITH_TERM).bind(term),
+            Some(service) => sqlx::query(WITH_TERM_OF_SERVICE).bind(service).bind(term),
+        };
+        let rows = query.bind(lists).fetch_all(&mut *self.transaction).await.map_err(during("search"))?;
+        let list = |row: &MySqlRow| -> Result<TermList, sqlx::Error> {
+            Ok(TermList { traces: row.try_get(0)?, has_terms: row.try_get::<i64, _>(1)? != 0 })
+        };
+        rows.iter().map(|row| list(row).map_err(during("search"))).collect()
     }
 
     async fn with_service(&mut self, lows: &[i64], bit: i64) -> Result<Vec<i64>, StorageError> {

@@ -10,8 +10,8 @@ use crate::storage::mysql::error::storage_error;
 use crate::storage::mysql::position::{is_stored, move_positions};
 use crate::storage::mysql::{ISOLATION, power_of_two, with_rows};
 use crate::storage::sql::engine::WriteFailure;
-use crate::storage::sql::fragment::content;
-use crate::storage::sql::rows::{FragmentRow, PostingRow, Rows, ServiceTraces};
+use crate::storage::sql::lists::ServiceTraces;
+use crate::storage::sql::rows::{FragmentRow, Postings, Rows};
 use crate::storage::sql::transaction::Failure;
 
 /// Rows of one statement, at most, and bytes of their spans, about. The engine takes 65,535 values and 16 MiB.
@@ -85,11 +85,7 @@ fn fragments_query(rows: &[FragmentRow], arrived: i64) -> Bound<'_> {
     })
 }
 
-async fn insert_lists(
-    connection: &mut MySqlConnection,
-    postings: &[PostingRow],
-    arrived: i64,
-) -> Result<(), sqlx::Error> {
+async fn insert_lists(connection: &mut MySqlConnection, postings: &Postings, arrived: i64) -> Result<(), sqlx::Error> {
     let lists = ServiceTraces::of(postings);
     let mut rest = lists.as_slice();
     while !rest.is_empty() {
@@ -102,14 +98,14 @@ async fn insert_lists(
 
 fn lists_query(rows: &[ServiceTraces], arrived: i64) -> Bound<'_> {
     let text = with_rows(
-        "INSERT INTO zipkind_service_traces (service, day, content, arrived, traces) VALUES",
+        "INSERT INTO zipkind_service_traces (service, day, content, arrived, traces, terms) VALUES",
         rows.len(),
-        5,
+        6,
         " ON DUPLICATE KEY UPDATE arrived = greatest(arrived, VALUES(arrived))",
     );
     rows.iter().fold(sqlx::query(AssertSqlSafe(text)), |query, row| {
-        let content = content(&row.traces);
-        query.bind(row.service).bind(row.day).bind(content).bind(arrived).bind(row.traces.as_slice())
+        let query = query.bind(row.service).bind(row.day).bind(row.content()).bind(arrived);
+        query.bind(row.traces.as_slice()).bind(row.terms.as_slice())
     })
 }
 

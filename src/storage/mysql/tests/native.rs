@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use super::super::{MysqlConfig, MysqlLayout, open_mysql};
 use super::support::{HandClock, NOW_MS, ZIPKIN_TABLES, config, execute, open, open_at, read, scalar, span_at, write};
-use crate::model::SpanBatch;
+use crate::model::testing::spans_from_json;
+use crate::model::{QueryRequest, SpanBatch};
 use crate::storage::sql::crash_check::what_was_acknowledged_survives_crashes;
+use crate::storage::sql::term_check;
 use crate::storage::sql::testing::OwnServer;
-use crate::storage::{ErrorKind, Retry, RetryConfig, StorageOptions};
+use crate::storage::{ErrorKind, QueryBudget, Retry, RetryConfig, StorageOptions};
 
 const ROWS: &str =
     "SELECT concat((SELECT count(*) FROM zipkind_fragment), ' ', (SELECT count(*) FROM zipkind_service_traces))";
@@ -135,5 +137,58 @@ async fn without_the_right_to_create_tables_the_start_names_the_statements_to_ru
         assert!(asked > 0);
         write(&*store, span_at(1, 1, "a", NOW_MS * 1000)).await.unwrap();
         assert_eq!(read(&*store, &[1]).await.len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rare_tags_are_found_without_reading_all() {
+    let store = open(config(MysqlLayout::Native), StorageOptions::default()).await;
+    term_check::rare_tags_are_found_without_reading_all(&*store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_of_late_spans_are_found() {
+    let store = open(config(MysqlLayout::Native), StorageOptions::default()).await;
+    term_check::tags_of_late_spans_are_found(&*store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_of_rows_of_the_version_before_are_found() {
+    let config = config(MysqlLayout::Native);
+    let store = open(config.clone(), StorageOptions::default()).await;
+    let older = "UPDATE zipkind_service_traces SET terms = NULL; DELETE FROM zipkind_service_traces WHERE service = 0";
+    term_check::tags_of_older_rows_are_found(&*store, || execute(&config, older)).await;
+}
+
+/// Processes that start together find tables of the version before, where a process of that version goes on writing.
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_the_version_before_are_upgraded_below_a_process_that_writes() {
+    let config = config(MysqlLayout::Native);
+    let first = open(config.clone(), StorageOptions::default()).await;
+    // Spans without a service alone, which that version listed nowhere.
+    let spans = |low| {
+        spans_from_json(&format!(
+            r#"[{{"traceId":"{low:x}","id":"1","timestamp":{},"tags":{{"k":"{low}"}}}}]"#,
+            NOW_MS * 1000 + low
+        ))
+    };
+    write(&*first, spans(1)).await.unwrap();
+    first.close().await;
+    execute(&config, "DELETE FROM zipkind_service_traces; ALTER TABLE zipkind_service_traces DROP COLUMN terms").await;
+    let start = || open(config.clone(), StorageOptions::default());
+    let (store, _, _) = tokio::join!(start(), start(), start());
+    execute(
+        &config,
+        "INSERT INTO zipkind_service_traces (service, day, content, arrived, traces) VALUES (7, 18518, 7, 7, '')",
+    )
+    .await;
+    let mut many = SpanBatch::new();
+    (2..600).for_each(|low| many.append(&spans(low)));
+    write(&*store, many).await.unwrap();
+    let mut request = QueryRequest::window(NOW_MS + DAY_MS, 2 * DAY_MS, 10);
+    for low in [1, 2_u64] {
+        request.annotation_query = vec![("k".to_owned(), low.to_string())];
+        let found = store.search(&request, &QueryBudget::unlimited()).await.unwrap();
+        assert_eq!(found.iter().map(|trace| trace.get(0).unwrap().trace_id.low()).collect::<Vec<_>>(), [low]);
     }
 }

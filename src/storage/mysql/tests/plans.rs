@@ -36,6 +36,12 @@ fn native_queries() -> Vec<Case> {
             "PRIMARY",
         ),
         (
+            "traces of a service that may have a tag",
+            read::WITH_TERM_OF_SERVICE.to_owned(),
+            |query| query.bind(service_number("s1")).bind(vec![1_u8, 2, 3, 4]).bind(8_193_i64),
+            "PRIMARY",
+        ),
+        (
             "which traces have a service",
             some(read::WITH_SERVICE),
             |query| query.bind(service_bit(service_number("s1"))),
@@ -106,6 +112,11 @@ async fn every_query_of_our_own_layout_is_served_by_its_index() {
         assert!(is_empty || plan.iter().all(|[_, _, key, _]| key == index), "{name}: {plan:?}");
         plans.push_str(&shown(name, &sql, &plan));
     }
+    // Every list is looked at, and no span.
+    let (name, sql) = ("traces that may have a tag", read::WITH_TERM);
+    let plan = plan_of(&config, sql, |query| query.bind(vec![1_u8, 2, 3, 4]).bind(8_193_i64)).await;
+    assert!(plan.iter().all(|[table, ..]| table == "zipkind_service_traces"), "{name}: {plan:?}");
+    plans.push_str(&shown(name, sql, &plan));
     keep_plans("mysql native", &plans);
 }
 

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use sqlx::Connection;
+use sqlx::postgres::PgRow;
+use sqlx::{Connection, Row};
 
 use super::super::{PostgresConfig, PostgresEngine, migrate_postgres, open_postgres_to_read};
-use super::support::{HandClock, NOW_MS, empty_config, open, put, read, scalar, span_at, unmigrated};
-use crate::storage::{ErrorKind, SpanConsumer, StorageBackend, StorageOptions};
+use super::support::{HandClock, NOW_MS, empty_config, open, put, read, scalar, span_at, store, unmigrated};
+use crate::model::testing::spans_from_json;
+use crate::model::{QueryRequest, SpanBatch};
+use crate::storage::{ErrorKind, QueryBudget, SpanConsumer, SpanStore, StorageBackend, StorageOptions};
 use crate::telemetry::Clock;
 
 async fn error_of(config: PostgresConfig) -> crate::storage::StorageError {
@@ -21,7 +24,7 @@ async fn processes_that_start_together_make_the_tables_once() {
     let stores = tokio::join!(start(), start(), start());
     put(&stores.0, span_at(1, 1, "a", 5)).await;
     assert_eq!(read(&stores.1, &[1]).await.len(), 1);
-    assert_eq!(scalar(&stores.2, "SELECT count(*) FROM zipkind.migration").await, "4");
+    assert_eq!(scalar(&stores.2, "SELECT count(*) FROM zipkind.migration").await, "5");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,32 +95,76 @@ async fn an_older_schema_is_upgraded_below_a_process_that_writes() {
             .await
             .unwrap();
     }
-    let older = Arc::new(unmigrated(&config).await);
-    let writer = tokio::spawn({
-        let older = Arc::clone(&older);
-        async move {
-            for low in 1..=60 {
-                put(&*older, span_at(low, 1, "a", NOW_MS * 1000)).await;
-            }
-        }
-    });
+    let older = unmigrated(&config).await;
+    let donor = store(&HandClock::new()).await;
+    for low in 1..=60 {
+        put(&donor, tagged_at(low)).await;
+    }
+    let all = "SELECT day, trace_low, content, min_ms, max_ms, arrived, service_bits, spans FROM zipkind.fragment \
+               ORDER BY arrived";
+    let mut rows = sqlx::query(all).fetch_all(&donor.engine().pool).await.unwrap();
+    let later = rows.split_off(10);
+    let owner = write_as_before(owner, rows).await;
+    let writer = tokio::spawn(write_as_before(owner, later));
     let newer = open(config, StorageOptions::default(), HandClock::new()).await;
     for low in 31..=90 {
-        put(&newer, span_at(low, 1, "a", NOW_MS * 1000)).await;
+        put(&newer, tagged_at(low)).await;
     }
     writer.await.unwrap();
     let lows: Vec<u64> = (1..=90).collect();
-    for store in [&*older, &newer] {
+    for store in [&older, &newer] {
         let traces = read(store, &lows).await;
         assert_eq!(traces.len(), 90);
         assert!(traces.iter().all(|trace| trace.len() == 1));
     }
-    assert_eq!(scalar(&newer, "SELECT count(*) FROM zipkind.migration").await, "4");
+    assert_eq!(scalar(&newer, "SELECT count(*) FROM zipkind.migration").await, "5");
     assert_eq!(
         scalar(&newer, "SELECT count(*) FROM zipkind.fragment").await,
         "90",
         "one row for each, whoever wrote it"
     );
+    // Newer ones, so that a search does not meet the others before it asks for terms.
+    let mut many = SpanBatch::new();
+    (1_000..1_600).for_each(|low| many.append(&span_at(low, 1, "a", (NOW_MS + 60_000) * 1000)));
+    put(&newer, many).await;
+    let mut request = QueryRequest::window(NOW_MS + 86_400_000, 2 * 86_400_000, 10);
+    for low in [1, 31, 60, 61, 90] {
+        request.annotation_query = vec![("number".to_owned(), low.to_string())];
+        let found = newer.search(&request, &QueryBudget::unlimited()).await.unwrap();
+        assert_eq!(found.iter().map(|trace| trace.get(0).unwrap().trace_id.low()).collect::<Vec<_>>(), [low]);
+    }
+}
+
+/// A span without a service: the version before had no list for it.
+fn tagged_at(low: u64) -> SpanBatch {
+    spans_from_json(&format!(
+        r#"[{{"traceId":"{low:x}","id":"1","timestamp":{},"tags":{{"number":"{low}"}}}}]"#,
+        NOW_MS * 1000
+    ))
+}
+
+/// Writes fragments in the way of the version before, one after the other, each in a transaction of its own.
+async fn write_as_before(mut connection: sqlx::PgConnection, rows: Vec<PgRow>) -> sqlx::PgConnection {
+    for row in rows {
+        // A day may get its partition while a row is on its way to the default one: it is written again.
+        let mut tries = 0;
+        while let Err(error) = insert_as_before(&mut connection, &row).await {
+            tries += 1;
+            assert!(tries < 5, "{error}");
+        }
+    }
+    connection
+}
+
+async fn insert_as_before(connection: &mut sqlx::PgConnection, row: &PgRow) -> Result<(), sqlx::Error> {
+    let insert = sqlx::query(
+        "INSERT INTO zipkind.fragment (day, trace_low, content, min_ms, max_ms, arrived, service_bits, spans) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+    );
+    let insert = insert.bind(row.get::<i32, _>(0)).bind(row.get::<i64, _>(1)).bind(row.get::<i64, _>(2));
+    let insert = insert.bind(row.get::<i64, _>(3)).bind(row.get::<i64, _>(4)).bind(row.get::<i64, _>(5));
+    let insert = insert.bind(row.get::<i64, _>(6)).bind(row.get::<Vec<u8>, _>(7));
+    insert.execute(connection).await.map(|_| ())
 }
 
 #[tokio::test(flavor = "multi_thread")]

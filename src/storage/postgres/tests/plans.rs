@@ -42,6 +42,12 @@ fn queries() -> Vec<Case> {
             "_service_idx",
         ),
         (
+            "traces of a service that may have a tag",
+            read::WITH_TERM_OF_SERVICE,
+            |query| query.bind(service_number("s1")).bind(vec![1_u8, 2, 3, 4]).bind(8_193_i64),
+            "_service_idx",
+        ),
+        (
             "which traces have a service",
             read::WITH_SERVICE,
             |query| query.bind(vec![1_i64, 2, 3]).bind(service_bit(service_number("s1"))),
@@ -98,6 +104,14 @@ async fn every_query_is_served_by_its_index() {
         assert!(!plan.iter().any(|line| line.contains("Seq Scan")), "{name}: {plan:#?}");
         plans.push_str(&shown(name, sql, &plan));
     }
+    // Every list is looked at, and no span.
+    let (name, sql) = ("traces that may have a tag", read::WITH_TERM);
+    let explained = explain(sql).bind(vec![1_u8, 2, 3, 4]).bind(8_193_i64);
+    let rows = explained.fetch_all(&engine.pool).await.unwrap();
+    let plan: Vec<String> = rows.iter().map(|row| row.try_get(0).unwrap()).collect();
+    let scans: Vec<&String> = plan.iter().filter(|line| line.contains("Scan")).collect();
+    assert!(scans.iter().all(|line| line.contains(" on service_traces_")), "{name}: {plan:#?}");
+    plans.push_str(&shown(name, sql, &plan));
     keep_plans("postgres", &plans);
 }
 

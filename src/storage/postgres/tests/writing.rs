@@ -6,6 +6,7 @@ use super::super::PostgresConfig;
 use super::support::{HandClock, NOW_MS, config, open, put, read, scalar, search, span_at, store};
 use crate::model::SpanBatch;
 use crate::model::testing::spans_from_json;
+use crate::storage::sql::term_check;
 use crate::storage::{Batch, SourcePosition, SpanConsumer, SpanStore, StorageOptions};
 
 const ROWS: &str =
@@ -120,4 +121,25 @@ async fn behind_a_pooler_statements_have_no_name_and_positions_move() {
     assert_eq!(store.service_names().await.unwrap(), ["a"]);
     assert_eq!(store.source_position("g", "t", 0).await.unwrap(), Some(position(1)));
     assert_eq!(scalar(&store, "SELECT count(*) FROM pg_prepared_statements WHERE name <> ''").await, "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rare_tags_are_found_without_reading_all() {
+    term_check::rare_tags_are_found_without_reading_all(&store(&HandClock::new()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_of_late_spans_are_found() {
+    term_check::tags_of_late_spans_are_found(&store(&HandClock::new()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_of_rows_of_the_version_before_are_found() {
+    let store = store(&HandClock::new()).await;
+    let make_older = || async {
+        let older =
+            "UPDATE zipkind.service_traces SET terms = NULL; DELETE FROM zipkind.service_traces WHERE service = 0";
+        sqlx::raw_sql(older).execute(&store.engine().pool).await.unwrap();
+    };
+    term_check::tags_of_older_rows_are_found(&store, make_older).await;
 }
