@@ -71,8 +71,14 @@ impl ZipkinTables {
     }
 }
 
+/// All services, those that only others name too: read from the index alone.
 const SERVICES: &str = "SELECT DISTINCT CAST(endpoint_service_name AS BINARY) FROM zipkin_annotations \
-    WHERE a_type <> 0 AND endpoint_service_name IS NOT NULL AND endpoint_service_name <> '' LIMIT ?";
+    WHERE endpoint_service_name IS NOT NULL AND endpoint_service_name <> '' LIMIT ?";
+/// Whether a service reported anything. Names that the column's collation takes for equal are told apart.
+const REPORTED: &str = "SELECT CAST(endpoint_service_name AS BINARY) FROM zipkin_annotations \
+    WHERE endpoint_service_name = ? AND CAST(endpoint_service_name AS BINARY) = CAST(? AS BINARY) AND a_type <> 0 LIMIT ?";
+/// So many services that only others name are looked at beside as many as are listed.
+const SERVICES_OF_OTHERS_MAX: usize = 10_000;
 const SPAN_NAMES: &str = "SELECT DISTINCT CAST(s.name AS BINARY) FROM zipkin_spans AS s JOIN zipkin_annotations AS a \
     ON a.trace_id_high = s.trace_id_high AND a.trace_id = s.trace_id AND a.span_id = s.id \
     WHERE a.endpoint_service_name = ? AND a.a_type <> 0 AND s.name <> '' LIMIT ?";
@@ -121,7 +127,16 @@ impl SpanStore for ZipkinTables {
     }
 
     async fn service_names(&self) -> Result<Vec<String>, StorageError> {
-        self.list(SERVICES, &[], self.options.service_names_max).await
+        let max = self.options.service_names_max;
+        let mut services = Vec::new();
+        for name in self.list(SERVICES, &[], max.saturating_add(SERVICES_OF_OTHERS_MAX)).await? {
+            // What is no UTF-8 cannot be asked for.
+            let is_odd = name.contains(char::REPLACEMENT_CHARACTER);
+            if services.len() < max && (is_odd || !self.list(REPORTED, &[&name, &name], 1).await?.is_empty()) {
+                services.push(name);
+            }
+        }
+        Ok(services)
     }
 
     async fn span_names(&self, service_name: &str) -> Result<Vec<String>, StorageError> {

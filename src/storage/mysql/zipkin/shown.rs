@@ -3,7 +3,7 @@
 use sqlx::MySqlPool;
 
 use super::search::Value;
-use super::{REMOTE_NAMES, SERVICES, SPAN_NAMES, Schema, TAG_VALUES, ZipkinTables};
+use super::{REMOTE_NAMES, REPORTED, SERVICES, SPAN_NAMES, Schema, TAG_VALUES, ZipkinTables};
 use crate::model::QueryRequest;
 use crate::storage::StorageOptions;
 use crate::storage::mysql::MysqlConfig;
@@ -49,6 +49,7 @@ pub(in crate::storage::mysql) async fn queries_of_zipkins_tables(
         ("traces by id: spans", tables.spans_statement(2).replace("(?,?)", "(0,1)")),
         ("traces by id: annotations", tables.annotations_statement(2).replace("(?,?)", "(0,1)")),
         ("services", filled(SERVICES, &["10000".to_owned()])),
+        ("whether a service reported", filled(REPORTED, &[quoted("s1"), quoted("s1"), "1".to_owned()])),
         ("span names of a service", filled(SPAN_NAMES, &name)),
         ("remote services of a service", filled(REMOTE_NAMES, &name)),
         ("values of a tag", filled(TAG_VALUES, &[quoted("http.path"), "1000".to_owned()])),
