@@ -23,7 +23,9 @@ CREATE TABLE IF NOT EXISTS zipkind_service_traces (
   arrived BIGINT NOT NULL, -- number of the last write that brought it: about epoch microseconds
   traces  BLOB   NOT NULL, -- low halves of trace ids, 8 bytes each, high byte first
   terms   MEDIUMBLOB NULL, -- of the service's tags and annotations: checksums, 4 bytes each; NULL: of a version that kept none
-  PRIMARY KEY (service, day, content)
+  is_named TINYINT   NULL,     -- the traces were named as unsettled; NULL: by a version that did not
+  PRIMARY KEY (service, day, content),
+  KEY service_traces_named (is_named)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARACTER SET=utf8mb4 COLLATE utf8mb4_bin;
 
 -- Names that are listed: 0 service, 1 span name, 2 remote service of the service `owner`, 3 value of the tag `owner`.
@@ -35,4 +37,23 @@ CREATE TABLE IF NOT EXISTS zipkind_name (
   name      MEDIUMTEXT NOT NULL,
   seen_ms   BIGINT     NOT NULL, -- when a span last brought it, to some hours
   PRIMARY KEY (kind, owner_key, name_key)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARACTER SET=utf8mb4 COLLATE utf8mb4_bin;
+
+-- Writes whose traces may be in no tally, or in one that lacks what the write brought. Written with the spans, removed with the
+-- tally, each in one transaction.
+CREATE TABLE IF NOT EXISTS zipkind_link_unsettled (
+  arrived BIGINT     NOT NULL, -- number of the write: about epoch microseconds
+  id      BIGINT     NOT NULL, -- random
+  traces  MEDIUMBLOB NOT NULL, -- low halves of trace ids, 8 bytes each, high byte first
+  PRIMARY KEY (arrived, id),
+  KEY link_unsettled_id (id)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARACTER SET=utf8mb4 COLLATE utf8mb4_bin;
+
+-- Calls of some thousand traces, trace by trace; of a trace that is in several the highest number counts.
+CREATE TABLE IF NOT EXISTS zipkind_link_tally (
+  number  BIGINT     NOT NULL PRIMARY KEY,
+  min_ms  BIGINT     NOT NULL, -- start of the oldest and the newest span, epoch milliseconds
+  max_ms  BIGINT     NOT NULL,
+  made_ms BIGINT     NOT NULL,
+  calls   MEDIUMBLOB NOT NULL -- version, checksum, services, traces
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARACTER SET=utf8mb4 COLLATE utf8mb4_bin;

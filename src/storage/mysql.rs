@@ -74,7 +74,8 @@ pub async fn open_mysql_to_read(
         let reason = "the database has neither zipkin's tables nor our own (those that MYSQL_LAYOUT names)";
         return Err(StorageError::new(ErrorKind::Rejected, NAME, "open", reason));
     }
-    if !migrate::is_there(&pool, native::TERMS_LOOK).await? {
+    let looks = [native::TERMS_LOOK, native::TALLIES_LOOK];
+    if !(migrate::is_there(&pool, looks[0]).await? && migrate::is_there(&pool, looks[1]).await?) {
         let reason = "the tables are those of an older version: run `zipkind store migrate` on the database";
         return Err(StorageError::new(ErrorKind::Rejected, NAME, "open", reason));
     }
@@ -100,8 +101,13 @@ pub async fn migrate_mysql(config: MysqlConfig, is_dry: bool) -> Result<Vec<Sche
     }
     if !is_zipkin && !migrate::is_there(&pool, native::TABLES_LOOK).await? {
         wanted.push(("our own tables of spans", native::TABLES));
-    } else if !is_zipkin && !migrate::is_there(&pool, native::TERMS_LOOK).await? {
-        wanted.push(("terms of tags and annotations", native::TERMS));
+    } else if !is_zipkin {
+        if !migrate::is_there(&pool, native::TERMS_LOOK).await? {
+            wanted.push(("terms of tags and annotations", native::TERMS));
+        }
+        if !migrate::is_there(&pool, native::TALLIES_LOOK).await? {
+            wanted.push(("tallies of calls", native::TALLIES));
+        }
     }
     let mut changes = Vec::new();
     for (name, script) in wanted {

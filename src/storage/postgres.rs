@@ -13,8 +13,10 @@ mod partitions;
 mod position;
 mod read;
 mod retention;
+mod tallies;
 mod write;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +32,7 @@ use super::sql::engine::{CONNECTIONS_OF_READERS, Engine, Snapshot, WriteFailure}
 use super::sql::names::Kind;
 use super::sql::rows::Rows;
 use super::sql::store::SqlStore;
+use super::sql::tally::TallyRow;
 use super::{SchemaChange, SourcePosition, StorageBackend, StorageError, StorageOptions};
 use crate::telemetry::Clock;
 
@@ -193,6 +196,23 @@ impl Engine for PostgresEngine {
             return Err(unavailable("check", "the server takes no writes (a standby?)"));
         }
         Ok(())
+    }
+
+    async fn lease(&self, name: &'static str, time: Duration) -> Result<bool, StorageError> {
+        self.take_lease(name, time).await.map_err(during("lease"))
+    }
+
+    fn firm_ms(&self) -> Range<i64> {
+        self.firm_times_ms()
+    }
+
+    fn kept_from_ms(&self) -> i64 {
+        // Without an age days go by size, and tallies with them.
+        if self.config.retention_max_age.is_some() { self.firm_times_ms().start } else { 1 }
+    }
+
+    async fn settle(&self, writes: &[i64], tallies: &[TallyRow], last: i64) -> Result<bool, StorageError> {
+        self.settle_writes(writes, tallies, last).await.map_err(during("tally"))
     }
 
     async fn maintain(&self) -> Result<(), StorageError> {

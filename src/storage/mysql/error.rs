@@ -13,7 +13,8 @@ mod number {
     pub(super) const WRONG_DATA: [u16; 11] = [1048, 1153, 1264, 1292, 1300, 1366, 1390, 1406, 1265, 3988, 1301];
     pub(super) const NO_SUCH_TABLE: u16 = 1146;
     pub(super) const NO_SUCH_COLUMN: u16 = 1054;
-    pub(super) const COLUMN_IS_THERE: u16 = 1060;
+    /// A column or a key.
+    pub(super) const IS_THERE: [u16; 2] = [1060, 1061];
     pub(super) const DAMAGED: [u16; 4] = [1034, 1194, 1195, 1712];
     pub(super) const DENIED: [u16; 4] = [1044, 1142, 1143, 1227];
 }
@@ -28,7 +29,7 @@ pub(super) fn is_missing(error: &sqlx::Error) -> bool {
 }
 
 pub(super) fn is_there_already(error: &sqlx::Error) -> bool {
-    number_of(error) == Some(number::COLUMN_IS_THERE)
+    number_of(error).is_some_and(|number| number::IS_THERE.contains(&number))
 }
 
 pub(super) fn is_denied(error: &sqlx::Error) -> bool {

@@ -6,9 +6,12 @@
 pub(super) mod names;
 pub(super) mod read;
 mod retention;
+mod tallies;
 mod write;
 
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::MySqlPool;
@@ -19,6 +22,7 @@ use super::{migrate, position};
 use crate::storage::sql::engine::{CONNECTIONS_OF_READERS, Engine, Snapshot, WriteFailure};
 use crate::storage::sql::names::Kind;
 use crate::storage::sql::rows::Rows;
+use crate::storage::sql::tally::TallyRow;
 use crate::storage::{SourcePosition, StorageError, StorageOptions};
 use crate::telemetry::Clock;
 
@@ -27,6 +31,8 @@ pub(super) const TABLES: &str = include_str!("../../../migrations/mysql/0002_nat
 /// What tables of the version before lack.
 pub(super) const TERMS_LOOK: &str = "SELECT terms FROM zipkind_service_traces LIMIT 1";
 pub(super) const TERMS: &str = include_str!("../../../migrations/mysql/0003_terms.sql");
+pub(super) const TALLIES_LOOK: &str = "SELECT 1 FROM zipkind_link_unsettled, zipkind_link_tally LIMIT 1";
+pub(super) const TALLIES: &str = include_str!("../../../migrations/mysql/0004_tallies.sql");
 
 /// The connections and what they were told.
 #[derive(Debug)]
@@ -49,6 +55,7 @@ impl NativeEngine {
     ) -> Result<Self, StorageError> {
         migrate::make(&pool, TABLES_LOOK, TABLES).await?;
         migrate::make(&pool, TERMS_LOOK, TERMS).await?;
+        migrate::make(&pool, TALLIES_LOOK, TALLIES).await?;
         Ok(Self::new(pool, config, options, clock))
     }
 
@@ -95,6 +102,22 @@ impl Engine for NativeEngine {
 
     async fn check(&self) -> Result<(), StorageError> {
         super::check(&self.pool, "SELECT 1 FROM zipkind_fragment LIMIT 1").await
+    }
+
+    async fn lease(&self, name: &'static str, time: Duration) -> Result<bool, StorageError> {
+        self.take_lease(name, time).await.map_err(during("lease"))
+    }
+
+    fn firm_ms(&self) -> Range<i64> {
+        self.firm_times_ms()
+    }
+
+    fn kept_from_ms(&self) -> i64 {
+        self.firm_times_ms().start
+    }
+
+    async fn settle(&self, writes: &[i64], tallies: &[TallyRow], last: i64) -> Result<bool, StorageError> {
+        self.settle_writes(writes, tallies, last).await.map_err(during("tally"))
     }
 
     async fn maintain(&self) -> Result<(), StorageError> {

@@ -1,5 +1,7 @@
 //! One partition of fragments and lists of traces for each day that is kept, made before spans of that day come.
 
+use std::ops::Range;
+
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::PostgresEngine;
@@ -11,6 +13,7 @@ use crate::storage::{SchemaChange, StorageError};
 const OPERATION: &str = "partitions";
 /// Days ahead of today that have a partition: clocks differ, and maintenance may be late.
 const DAYS_AHEAD: i32 = 2;
+const HOUR_MS: i64 = 3_600_000;
 /// Days back that have a partition when nothing is removed by age, and most when something is.
 const DAYS_BACK: (i32, i32) = (7, 366);
 /// How long a change of partitions waits for readers and writers, who then wait behind it.
@@ -19,7 +22,17 @@ pub(super) const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '2s'";
 impl PostgresEngine {
     /// The first day that is kept, as far as age decides.
     pub(super) fn first_day(&self) -> i32 {
+        self.first_day_at(self.clock.now_ms())
+    }
+
+    /// Times whose spans are in partitions of their own days, which stay for now: by clocks that differ by an hour.
+    pub(super) fn firm_times_ms(&self) -> Range<i64> {
         let now_ms = self.clock.now_ms();
+        let last_day = (now_ms - HOUR_MS) / DAY_MS + i64::from(DAYS_AHEAD);
+        i64::from(self.first_day_at(now_ms + HOUR_MS)).max(1) * DAY_MS..(last_day + 1) * DAY_MS
+    }
+
+    fn first_day_at(&self, now_ms: i64) -> i32 {
         let today = (now_ms / DAY_MS) as i32;
         let kept_ms = |age: std::time::Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
         match self.config.retention_max_age {

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Row, Transaction};
 use super::PostgresEngine;
 use super::error::during;
 use crate::storage::StorageError;
-use crate::storage::sql::engine::{Snapshot, StoredFragment, TermList, TimeRow, TimeStep};
+use crate::storage::sql::engine::{Snapshot, StoredFragment, StoredTally, TermList, TimeRow, TimeStep, UnsettledWrite};
 use crate::storage::sql::rows::DAY_MS;
 
 /// Traces by id.
@@ -23,6 +23,15 @@ pub(super) const WITH_TERM: &str = "SELECT traces, terms IS NOT NULL FROM zipkin
     WHERE terms IS NULL OR position($1 IN terms) > 0 LIMIT $2";
 pub(super) const WITH_TERM_OF_SERVICE: &str = "SELECT traces, terms IS NOT NULL FROM zipkind.service_traces \
     WHERE service = $1 AND (terms IS NULL OR position($2 IN terms) > 0) LIMIT $3";
+/// Whether a version before wrote here.
+pub(super) const UNNAMED: &str = "SELECT EXISTS (SELECT 1 FROM zipkind.service_traces WHERE is_named IS NULL)";
+/// Writes that are in no tally.
+pub(super) const UNSETTLED: &str =
+    "SELECT id, traces FROM zipkind.link_unsettled WHERE arrived < $1 ORDER BY arrived LIMIT $2";
+pub(super) const LAST_TALLY: &str = "SELECT coalesce(max(number), 0) FROM zipkind.link_tally";
+/// Tallies of a window.
+pub(super) const TALLIES: &str = "SELECT number, max_ms, calls FROM zipkind.link_tally \
+    WHERE number < $1 AND max_ms >= $2 AND min_ms <= $3 ORDER BY number DESC LIMIT $4";
 /// Which traces have a service.
 pub(super) const WITH_SERVICE: &str =
     "SELECT trace_low FROM zipkind.fragment WHERE trace_low = ANY($1) AND service_bits & $2 <> 0";
@@ -130,6 +139,42 @@ impl Snapshot for PostgresSnapshot {
         let operation = "search";
         let query = self.query(WITH_SERVICE).bind(lows.to_vec()).bind(bit);
         read(operation, &self.all(operation, query).await?, |row| row.try_get(0))
+    }
+
+    async fn has_untold_writes(&mut self) -> Result<bool, StorageError> {
+        let operation = "dependencies";
+        let query = self.query(UNNAMED);
+        let found = read(operation, &self.all(operation, query).await?, |row| row.try_get(0))?;
+        Ok(found.contains(&true))
+    }
+
+    async fn last_tally(&mut self) -> Result<i64, StorageError> {
+        let operation = "tally";
+        let query = self.query(LAST_TALLY);
+        let found = read(operation, &self.all(operation, query).await?, |row| row.try_get(0))?;
+        Ok(found.first().copied().unwrap_or(0))
+    }
+
+    async fn unsettled(&mut self, arrived: i64, rows: i64) -> Result<Vec<UnsettledWrite>, StorageError> {
+        let operation = "dependencies";
+        let query = self.query(UNSETTLED).bind(arrived).bind(rows);
+        read(operation, &self.all(operation, query).await?, |row| {
+            Ok(UnsettledWrite { id: row.try_get(0)?, traces: row.try_get(1)? })
+        })
+    }
+
+    async fn tallies(
+        &mut self,
+        below: i64,
+        start_ms: i64,
+        end_ms: i64,
+        rows: i64,
+    ) -> Result<Vec<StoredTally>, StorageError> {
+        let operation = "dependencies";
+        let query = self.query(TALLIES).bind(below).bind(start_ms).bind(end_ms).bind(rows);
+        read(operation, &self.all(operation, query).await?, |row| {
+            Ok(StoredTally { number: row.try_get(0)?, max_ms: row.try_get(1)?, calls: row.try_get(2)? })
+        })
     }
 
     async fn times(&mut self, lows: &[i64], start_ms: i64, end_ms: i64) -> Result<Vec<TimeRow>, StorageError> {

@@ -8,6 +8,7 @@ use super::PostgresEngine;
 use super::error::{code, during, is_code, storage_error};
 use super::partitions::LOCK_TIMEOUT;
 use crate::storage::StorageError;
+use crate::storage::sql::links::LEASE_NAME;
 use crate::storage::sql::names::REFRESH_MS;
 use crate::storage::sql::rows::DAY_MS;
 
@@ -21,7 +22,7 @@ const CHUNKS_MAX: usize = 20;
 impl PostgresEngine {
     /// One turn.
     pub(super) async fn remove_old(&self) -> Result<(), StorageError> {
-        if !self.take_lease("retention", LEASE).await.map_err(during(OPERATION))? {
+        if !self.take_lease(LEASE_NAME, LEASE).await.map_err(during(OPERATION))? {
             return Ok(());
         }
         self.make_partitions().await?;
@@ -84,6 +85,7 @@ impl PostgresEngine {
                 return Ok(false);
             }
         }
+        self.retire_tallies(&mut transaction, i64::from(day) * DAY_MS).await?;
         let drop = format!("DROP TABLE zipkind.fragment_{day}, zipkind.service_traces_{day}");
         sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut *transaction).await?;
         transaction.commit().await?;
@@ -129,6 +131,7 @@ impl PostgresEngine {
             .bind(cut_ms.saturating_mul(1000))
             .execute(&mut *transaction)
             .await?;
+            self.remove_tallies(&mut transaction, cut_ms, stay_us / 1000).await?;
             transaction.commit().await?;
         }
         Ok(())

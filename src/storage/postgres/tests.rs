@@ -2,6 +2,7 @@
 
 mod conformance;
 mod faults;
+mod links;
 mod opening;
 mod plans;
 mod retention;

@@ -18,6 +18,14 @@ use crate::storage::sql::transaction::Failure;
 /// Fragments of one statement that looks at duplicates.
 const INSERT_ROWS: usize = 2_000;
 
+const LIST: &str = "INSERT INTO zipkind.service_traces (day, service, arrived, traces, terms, is_named) \
+    SELECT l.day, l.service, $3, l.traces, l.terms, true \
+    FROM unnest($1::integer[], $2::integer[], $4::bytea[], $5::bytea[]) AS l (day, service, traces, terms)";
+const NAME_AND_LIST: &str = "WITH named AS (INSERT INTO zipkind.link_unsettled (id, arrived, traces) VALUES ($6, $3, $7)) \
+    INSERT INTO zipkind.service_traces (day, service, arrived, traces, terms, is_named) \
+    SELECT l.day, l.service, $3, l.traces, l.terms, true \
+    FROM unnest($1::integer[], $2::integer[], $4::bytea[], $5::bytea[]) AS l (day, service, traces, terms)";
+
 /// Transactions of one write, at most: for a duplicate, and for a partition that was made beside.
 const TRIES_MAX: usize = 3;
 
@@ -72,7 +80,7 @@ impl PostgresEngine {
             match way {
                 Way::Copy => {
                     copy::fragments(&mut transaction, &rows.fragments, arrived).await?;
-                    self.insert_lists(&mut transaction, &rows.postings, arrived).await?;
+                    self.insert_lists(&mut transaction, &rows.postings, &rows.traces, arrived).await?;
                 }
                 Way::Insert => self.insert_new(&mut transaction, rows, arrived).await?,
             }
@@ -92,32 +100,40 @@ impl PostgresEngine {
             rows: rows.postings.rows.iter().filter(is_new).copied().collect(),
             terms: rows.postings.terms.clone(),
         };
-        self.insert_lists(connection, &postings, arrived).await
+        self.insert_lists(connection, &postings, &rows.traces, arrived).await
     }
 
-    /// Which traces each service has spans in, with which terms: few rows, so that one statement is quicker than COPY.
+    /// Which traces each service has spans in, with which terms: few rows, so that one statement is quicker than COPY. The first
+    /// one names all traces as unsettled, too.
     async fn insert_lists(
         &self,
         connection: &mut PgConnection,
         postings: &Postings,
+        traces: &[u8],
         arrived: i64,
     ) -> Result<(), sqlx::Error> {
         let lists = ServiceTraces::of(postings);
-        for part in lists.chunks(INSERT_ROWS) {
-            self.query(
-                "INSERT INTO zipkind.service_traces (day, service, arrived, traces, terms) \
-                 SELECT l.day, l.service, $3, l.traces, l.terms \
-                 FROM unnest($1::integer[], $2::integer[], $4::bytea[], $5::bytea[]) AS l (day, service, traces, terms)",
-            )
-            .bind(part.iter().map(|list| list.day).collect::<Vec<_>>())
-            .bind(part.iter().map(|list| list.service).collect::<Vec<_>>())
-            .bind(arrived)
-            .bind(part.iter().map(|list| list.traces.clone()).collect::<Vec<_>>())
-            .bind(part.iter().map(|list| list.terms.clone()).collect::<Vec<_>>())
-            .execute(&mut *connection)
-            .await?;
+        let (first, rest) = lists.split_at(lists.len().min(INSERT_ROWS));
+        let query = self.lists_query(NAME_AND_LIST, first, arrived).bind(fastrand::i64(..)).bind(traces.to_vec());
+        query.execute(&mut *connection).await?;
+        for part in rest.chunks(INSERT_ROWS) {
+            self.lists_query(LIST, part, arrived).execute(&mut *connection).await?;
         }
         Ok(())
+    }
+
+    fn lists_query(
+        &self,
+        statement: &'static str,
+        lists: &[ServiceTraces],
+        arrived: i64,
+    ) -> Query<'static, Postgres, PgArguments> {
+        self.query(statement)
+            .bind(lists.iter().map(|list| list.day).collect::<Vec<_>>())
+            .bind(lists.iter().map(|list| list.service).collect::<Vec<_>>())
+            .bind(arrived)
+            .bind(lists.iter().map(|list| list.traces.clone()).collect::<Vec<_>>())
+            .bind(lists.iter().map(|list| list.terms.clone()).collect::<Vec<_>>())
     }
 
     /// Gives trace and day of those that were new.

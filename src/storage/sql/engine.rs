@@ -1,11 +1,14 @@
 //! What an engine does for the shared store: its statements.
 
 use std::fmt::Debug;
+use std::ops::Range;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::names::Kind;
 use super::rows::Rows;
+use super::tally::TallyRow;
 use crate::storage::{SourcePosition, StorageError};
 
 /// Connections that writes leave to readers and health checks when there are as many writes as possible.
@@ -35,6 +38,23 @@ pub(in crate::storage) struct TermList {
     pub(in crate::storage) traces: Vec<u8>,
     /// False: written by a version that kept no terms.
     pub(in crate::storage) has_terms: bool,
+}
+
+/// A write whose traces may be in no tally, or in one that lacks what the write brought.
+#[derive(Debug)]
+pub(in crate::storage) struct UnsettledWrite {
+    pub(in crate::storage) id: i64,
+    /// Low halves of trace ids, 8 bytes each, high byte first.
+    pub(in crate::storage) traces: Vec<u8>,
+}
+
+/// A value of calls, as [`Tally`](super::tally::Tally) reads it.
+#[derive(Debug)]
+pub(in crate::storage) struct StoredTally {
+    /// Later ones have higher numbers.
+    pub(in crate::storage) number: i64,
+    pub(in crate::storage) max_ms: i64,
+    pub(in crate::storage) calls: Vec<u8>,
 }
 
 /// When spans of a trace started.
@@ -87,6 +107,19 @@ pub(in crate::storage) trait Engine: Debug + Send + Sync + 'static {
     /// Whether it answers and can be written to.
     async fn check(&self) -> Result<(), StorageError>;
 
+    /// Takes or renews a lease; false when another process has it.
+    async fn lease(&self, name: &'static str, time: Duration) -> Result<bool, StorageError>;
+
+    /// Times whose spans go with their day or time, by nothing else.
+    fn firm_ms(&self) -> Range<i64>;
+
+    /// From when on spans that go with their day or time stay, or go together with their tallies.
+    fn kept_from_ms(&self) -> i64;
+
+    /// Puts tallies in the place of unsettled writes, numbered from `last` on, in one transaction; false when the writes were not all
+    /// there any more, or `last` is not the last one: nothing was changed then.
+    async fn settle(&self, writes: &[i64], tallies: &[TallyRow], last: i64) -> Result<bool, StorageError>;
+
     /// Retention and what else is due.
     async fn maintain(&self) -> Result<(), StorageError>;
 
@@ -116,6 +149,24 @@ pub(in crate::storage) trait Snapshot: Send {
 
     /// Which of these traces may have spans of the service with that bit.
     async fn with_service(&mut self, lows: &[i64], bit: i64) -> Result<Vec<i64>, StorageError>;
+
+    /// Whether a version that names no unsettled traces wrote here.
+    async fn has_untold_writes(&mut self) -> Result<bool, StorageError>;
+
+    /// Number of the last tally; 0 without any.
+    async fn last_tally(&mut self) -> Result<i64, StorageError>;
+
+    /// At most `rows` unsettled writes that arrived before `arrived`, the oldest first.
+    async fn unsettled(&mut self, arrived: i64, rows: i64) -> Result<Vec<UnsettledWrite>, StorageError>;
+
+    /// Tallies below a number with spans in the window, the highest numbers first, at most `rows`.
+    async fn tallies(
+        &mut self,
+        below: i64,
+        start_ms: i64,
+        end_ms: i64,
+        rows: i64,
+    ) -> Result<Vec<StoredTally>, StorageError>;
 
     /// Newest time of each of these traces among fragments that reach into `start_ms..=end_ms`; may repeat a trace.
     async fn times(&mut self, lows: &[i64], start_ms: i64, end_ms: i64) -> Result<Vec<TimeRow>, StorageError>;

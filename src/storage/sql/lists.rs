@@ -146,8 +146,8 @@ mod tests {
         let terms: Vec<u32> = (0..40_000).collect();
         let rows = (0..400).map(|n| row(1, 5, n.into(), (n * 100, n * 100 + 100))).collect();
         let lists = ServiceTraces::of(&Postings { rows, terms });
-        assert!(lists.iter().all(|list| list.terms.len() <= (FOLD_TERMS + 100) * terms::TERM_BYTES));
-        assert_eq!(lists.iter().map(|list| list.terms.len() / terms::TERM_BYTES).sum::<usize>(), 40_000);
+        assert!(lists.iter().all(|list| list.terms.len() <= (FOLD_TERMS + 100) * 4));
+        assert_eq!(lists.iter().map(|list| list.terms.len() / 4).sum::<usize>(), 40_000);
         assert_eq!(lists.iter().map(|list| list.traces.len() / 8).sum::<usize>(), 400);
     }
 }

@@ -50,6 +50,8 @@ pub(in crate::storage) struct Postings {
 pub(in crate::storage) struct Rows {
     /// Sorted by trace and content: writers that meet wait for each other in one order.
     pub(in crate::storage) fragments: Vec<FragmentRow>,
+    /// The traces of all fragments, each once: 8 bytes each, high byte first.
+    pub(in crate::storage) traces: Vec<u8>,
     /// Empty when search is switched off.
     pub(in crate::storage) postings: Postings,
     pub(in crate::storage) names: NewNames,
@@ -149,6 +151,7 @@ impl<'a> RowsBuilder<'a> {
         let mut rows = Rows { names, postings, ..Rows::default() };
         for trace in order.chunk_by(|left, right| left.0 == right.0) {
             let first = trace.iter().map(|(_, _, index)| *index).min().unwrap_or(0);
+            rows.traces.extend_from_slice(&trace[0].0.to_be_bytes());
             let from = rows.fragments.len();
             for stretch in trace.chunk_by(|left, right| left.1 == right.1) {
                 add_fragments(stretch, first, &items, has_postings, &mut rows);
@@ -183,7 +186,7 @@ fn add_fragments(stretch: &[(i64, i64, u32)], first: u32, items: &[Item<'_>], ha
             content: fragment::content(&spans),
             min_ms,
             max_ms,
-            service_bits: services.clone().fold(0, |bits, service| bits | service_bit(service)),
+            service_bits: services.fold(0, |bits, service| bits | service_bit(service)),
             spans,
         };
         let day = row.day();

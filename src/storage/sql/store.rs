@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 
 use super::engine::{Engine, WriteFailure};
+use super::links;
 use super::names::{Kind, NameCache};
 use super::rows::{Rows, RowsBuilder};
 use super::scan;
@@ -14,9 +15,7 @@ use super::search::Search;
 use super::trace::{LOAD_TRACES_MAX, Reader};
 use super::window;
 use crate::model::red::{RedAnswer, RedRequest, RedTable};
-use crate::model::{
-    DependencyLink, DependencyLinker, QueryRequest, SpanBatch, TraceId, cmp_utf16, search as model_search,
-};
+use crate::model::{DependencyLink, QueryRequest, SpanBatch, TraceId, cmp_utf16, search as model_search};
 use crate::storage::{
     Batch, Capabilities, ErrorKind, QueryBudget, ScanPage, ScanRequest, SourcePosition, SpanConsumer, SpanStore,
     StorageBackend, StorageError, StorageOptions, Stored,
@@ -29,9 +28,9 @@ const SPANS_PER_TURN: usize = 512;
 /// Keeps spans in a database server.
 #[derive(Debug)]
 pub(in crate::storage) struct SqlStore<E> {
-    engine: E,
+    pub(super) engine: E,
     options: StorageOptions,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     names: NameCache,
     /// Number of the last write: microseconds of the clock, never the same twice in one process.
     arrived: AtomicI64,
@@ -55,7 +54,7 @@ impl<E: Engine> SqlStore<E> {
         now_us.max(last + 1)
     }
 
-    async fn reader(&self, budget: &QueryBudget) -> Result<Reader, StorageError> {
+    pub(super) async fn reader(&self, budget: &QueryBudget) -> Result<Reader, StorageError> {
         budget.spend(self.engine.name(), 0)?;
         Ok(Reader::new(self.engine.begin().await?, budget, self.engine.name()))
     }
@@ -216,13 +215,8 @@ impl<E: Engine> SpanStore for SqlStore<E> {
         budget: &QueryBudget,
     ) -> Result<Vec<DependencyLink>, StorageError> {
         let mut reader = self.reader(budget).await?;
-        let lows = window::traces_in(&mut reader, end_ts_ms.saturating_sub(lookback_ms), end_ts_ms).await?;
-        let mut linker = DependencyLinker::new();
-        for lows in lows.chunks(LOAD_TRACES_MAX) {
-            let traces = reader.load(lows).await?;
-            lows.iter().filter_map(|low| traces.get(low)).for_each(|spans| linker.put_trace(spans.iter()));
-        }
-        Ok(linker.into_links())
+        let kept_ms = self.engine.kept_from_ms();
+        links::links(&mut reader, kept_ms, end_ts_ms.saturating_sub(lookback_ms), end_ts_ms).await
     }
 
     async fn red(&self, request: &RedRequest, budget: &QueryBudget) -> Result<RedAnswer, StorageError> {
@@ -271,7 +265,8 @@ impl<E: Engine> StorageBackend for SqlStore<E> {
     }
 
     async fn maintain(&self) -> Result<(), StorageError> {
-        self.engine.maintain().await
+        self.engine.maintain().await?;
+        self.tally().await
     }
 
     async fn close(&self) {

@@ -5,9 +5,6 @@
 
 use crate::model::SpanRef;
 
-/// Bytes of a stored term.
-pub(super) const TERM_BYTES: usize = 4;
-
 /// Appends the terms of a span: the key of each tag, its key and value, the value of each annotation.
 pub(super) fn of_span(span: &SpanRef<'_>, terms: &mut Vec<u32>) {
     for (key, value) in span.tags() {

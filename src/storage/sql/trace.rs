@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::engine::{Snapshot, StoredFragment, TimeRow, TimeStep};
+use super::engine::{Snapshot, StoredFragment, StoredTally, TimeRow, TimeStep, UnsettledWrite};
 use super::fragment;
 use super::lists::{ServiceTraces, list_steps};
 use crate::model::{SpanBatch, arrival_order};
@@ -33,6 +33,15 @@ impl Reader {
 
     /// The spans of each trace (by the low half of its id) in zipkin's order. Traces that do not exist are left out.
     pub(super) async fn load(&mut self, lows: &[i64]) -> Result<HashMap<i64, SpanBatch>, StorageError> {
+        let traces = self.load_with_arrival(lows).await?;
+        Ok(traces.into_iter().map(|(low, (_, spans))| (low, spans)).collect())
+    }
+
+    /// As [`Self::load`], with the number of the first write that brought any of it.
+    pub(super) async fn load_with_arrival(
+        &mut self,
+        lows: &[i64],
+    ) -> Result<HashMap<i64, (i64, SpanBatch)>, StorageError> {
         self.spend(0)?;
         let mut fragments = self.snapshot.fragments(lows).await?;
         // What is left are ties of two processes: their order is any, but always the same.
@@ -41,7 +50,7 @@ impl Reader {
         });
         let mut traces = HashMap::with_capacity(lows.len());
         for trace in fragments.chunk_by(|left, right| left.trace_low == right.trace_low) {
-            traces.insert(trace[0].trace_low, self.put_together(trace)?);
+            traces.insert(trace[0].trace_low, (trace[0].arrived, self.put_together(trace)?));
         }
         Ok(traces)
     }
@@ -109,6 +118,31 @@ impl Reader {
     pub(super) async fn with_service(&mut self, lows: &[i64], bit: i64) -> Result<Vec<i64>, StorageError> {
         self.spend(0)?;
         self.snapshot.with_service(lows, bit).await
+    }
+
+    pub(super) async fn has_untold_writes(&mut self) -> Result<bool, StorageError> {
+        self.spend(0)?;
+        self.snapshot.has_untold_writes().await
+    }
+
+    pub(super) async fn last_tally(&mut self) -> Result<i64, StorageError> {
+        self.snapshot.last_tally().await
+    }
+
+    pub(super) async fn unsettled(&mut self, arrived: i64, rows: i64) -> Result<Vec<UnsettledWrite>, StorageError> {
+        self.spend(0)?;
+        self.snapshot.unsettled(arrived, rows).await
+    }
+
+    pub(super) async fn tallies(
+        &mut self,
+        below: i64,
+        start_ms: i64,
+        end_ms: i64,
+        rows: i64,
+    ) -> Result<Vec<StoredTally>, StorageError> {
+        self.spend(0)?;
+        self.snapshot.tallies(below, start_ms, end_ms, rows).await
     }
 
     pub(super) async fn traces_from(

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, MySqlPool, Row, Transaction};
 
 use crate::storage::StorageError;
 use crate::storage::mysql::error::during;
-use crate::storage::sql::engine::{Snapshot, StoredFragment, TermList, TimeRow, TimeStep};
+use crate::storage::sql::engine::{Snapshot, StoredFragment, StoredTally, TermList, TimeRow, TimeStep, UnsettledWrite};
 
 /// Traces asked for by one statement.
 const TRACES_PER_STATEMENT: usize = 256;
@@ -27,6 +27,16 @@ pub(in crate::storage::mysql) const WITH_TERM: &str = "SELECT traces, CAST(terms
     FROM zipkind_service_traces WHERE terms IS NULL OR LOCATE(?, terms) > 0 LIMIT ?";
 pub(in crate::storage::mysql) const WITH_TERM_OF_SERVICE: &str = "SELECT traces, CAST(terms IS NOT NULL AS SIGNED) \
     FROM zipkind_service_traces WHERE service = ? AND (terms IS NULL OR LOCATE(?, terms) > 0) LIMIT ?";
+/// Whether a version before wrote here.
+pub(in crate::storage::mysql) const UNNAMED: &str =
+    "SELECT CAST(EXISTS (SELECT 1 FROM zipkind_service_traces WHERE is_named IS NULL) AS SIGNED)";
+/// Writes that are in no tally.
+pub(in crate::storage::mysql) const UNSETTLED: &str =
+    "SELECT id, traces FROM zipkind_link_unsettled FORCE INDEX (PRIMARY) WHERE arrived < ? ORDER BY arrived LIMIT ?";
+pub(super) const LAST_TALLY: &str = "SELECT CAST(coalesce(max(number), 0) AS SIGNED) FROM zipkind_link_tally";
+/// Tallies of a window.
+pub(in crate::storage::mysql) const TALLIES: &str = "SELECT number, max_ms, calls FROM zipkind_link_tally \
+    FORCE INDEX (PRIMARY) WHERE number < ? AND max_ms >= ? AND min_ms <= ? ORDER BY number DESC LIMIT ?";
 /// Which traces have a service.
 pub(in crate::storage::mysql) const WITH_SERVICE: &str = "SELECT trace_low FROM zipkind_fragment \
     FORCE INDEX (fragment_trace) WHERE service_bits & ? <> 0 AND trace_low IN";
@@ -132,6 +142,41 @@ impl Snapshot for NativeSnapshot {
 
     async fn with_service(&mut self, lows: &[i64], bit: i64) -> Result<Vec<i64>, StorageError> {
         self.for_traces("search", WITH_SERVICE, lows, &[bit], |row| row.try_get(0)).await
+    }
+
+    async fn has_untold_writes(&mut self) -> Result<bool, StorageError> {
+        let row = sqlx::query(UNNAMED).fetch_one(&mut *self.transaction).await;
+        let found: i64 = row.and_then(|row| row.try_get(0)).map_err(during("dependencies"))?;
+        Ok(found != 0)
+    }
+
+    async fn last_tally(&mut self) -> Result<i64, StorageError> {
+        let row = sqlx::query(LAST_TALLY).fetch_one(&mut *self.transaction).await;
+        row.and_then(|row| row.try_get(0)).map_err(during("tally"))
+    }
+
+    async fn unsettled(&mut self, arrived: i64, rows: i64) -> Result<Vec<UnsettledWrite>, StorageError> {
+        let query = sqlx::query(UNSETTLED).bind(arrived).bind(rows);
+        let rows = query.fetch_all(&mut *self.transaction).await.map_err(during("dependencies"))?;
+        let write = |row: &MySqlRow| -> Result<UnsettledWrite, sqlx::Error> {
+            Ok(UnsettledWrite { id: row.try_get(0)?, traces: row.try_get(1)? })
+        };
+        rows.iter().map(|row| write(row).map_err(during("dependencies"))).collect()
+    }
+
+    async fn tallies(
+        &mut self,
+        below: i64,
+        start_ms: i64,
+        end_ms: i64,
+        rows: i64,
+    ) -> Result<Vec<StoredTally>, StorageError> {
+        let query = sqlx::query(TALLIES).bind(below).bind(start_ms).bind(end_ms).bind(rows);
+        let rows = query.fetch_all(&mut *self.transaction).await.map_err(during("dependencies"))?;
+        let tally = |row: &MySqlRow| -> Result<StoredTally, sqlx::Error> {
+            Ok(StoredTally { number: row.try_get(0)?, max_ms: row.try_get(1)?, calls: row.try_get(2)? })
+        };
+        rows.iter().map(|row| tally(row).map_err(during("dependencies"))).collect()
     }
 
     async fn times(&mut self, lows: &[i64], start_ms: i64, end_ms: i64) -> Result<Vec<TimeRow>, StorageError> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::NativeEngine;
 use crate::storage::StorageError;
 use crate::storage::mysql::error::during;
+use crate::storage::sql::links::LEASE_NAME;
 use crate::storage::sql::names::REFRESH_MS;
 use crate::storage::sql::rows::DAY_MS;
 
@@ -19,7 +20,7 @@ impl NativeEngine {
     /// One turn.
     pub(super) async fn remove_old(&self) -> Result<(), StorageError> {
         let Some(age) = self.config.retention_max_age else { return Ok(()) };
-        if !self.take_lease("retention", LEASE).await.map_err(during(OPERATION))? {
+        if !self.take_lease(LEASE_NAME, LEASE).await.map_err(during(OPERATION))? {
             return Ok(());
         }
         let age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
@@ -38,6 +39,9 @@ impl NativeEngine {
             let lists =
                 "DELETE FROM zipkind_service_traces WHERE (day > 0 AND day < ? AND arrived < ?) OR arrived < ? LIMIT ?";
             self.remove(lists, &[cut_ms / DAY_MS, stay_us, cut_us]).await.map_err(during(OPERATION))?;
+            // Tallies of traces that are gone.
+            let tallies = "DELETE FROM zipkind_link_tally WHERE (max_ms < ? AND made_ms < ?) OR made_ms < ? LIMIT ?";
+            self.remove(tallies, &[cut_ms, stay_us / 1000, cut_ms]).await.map_err(during(OPERATION))?;
         }
         // Names that no span brought for as long as spans are kept, and for as long as caches may hold them besides.
         let kept_ms = age_ms.max(stay_ms).saturating_add(DAY_MS).saturating_add(2 * REFRESH_MS);

@@ -46,6 +46,9 @@ impl NativeEngine {
         }
         insert_fragments(&mut transaction, &rows.fragments, arrived).await?;
         insert_lists(&mut transaction, &rows.postings, arrived).await?;
+        if !rows.traces.is_empty() {
+            name_unsettled(&mut transaction, &rows.traces, arrived).await?;
+        }
         self.write_names(&mut transaction, &rows.names).await?;
         transaction.commit().await.map_err(Failure::of_commit)
     }
@@ -63,6 +66,17 @@ async fn insert_fragments(
         fragments_query(part, arrived).execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// Traces that are in no tally, or not with these spans.
+async fn name_unsettled(connection: &mut MySqlConnection, traces: &[u8], arrived: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO zipkind_link_unsettled (arrived, id, traces) VALUES (?, ?, ?)")
+        .bind(arrived)
+        .bind(fastrand::i64(..))
+        .bind(traces)
+        .execute(connection)
+        .await
+        .map(|_| ())
 }
 
 fn fragments_query(rows: &[FragmentRow], arrived: i64) -> Bound<'_> {
@@ -98,14 +112,14 @@ async fn insert_lists(connection: &mut MySqlConnection, postings: &Postings, arr
 
 fn lists_query(rows: &[ServiceTraces], arrived: i64) -> Bound<'_> {
     let text = with_rows(
-        "INSERT INTO zipkind_service_traces (service, day, content, arrived, traces, terms) VALUES",
+        "INSERT INTO zipkind_service_traces (service, day, content, arrived, traces, terms, is_named) VALUES",
         rows.len(),
-        6,
+        7,
         " ON DUPLICATE KEY UPDATE arrived = greatest(arrived, VALUES(arrived))",
     );
     rows.iter().fold(sqlx::query(AssertSqlSafe(text)), |query, row| {
         let query = query.bind(row.service).bind(row.day).bind(row.content()).bind(arrived);
-        query.bind(row.traces.as_slice()).bind(row.terms.as_slice())
+        query.bind(row.traces.as_slice()).bind(row.terms.as_slice()).bind(true)
     })
 }
 

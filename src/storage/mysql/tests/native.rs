@@ -174,7 +174,10 @@ async fn tables_of_the_version_before_are_upgraded_below_a_process_that_writes()
     };
     write(&*first, spans(1)).await.unwrap();
     first.close().await;
-    execute(&config, "DELETE FROM zipkind_service_traces; ALTER TABLE zipkind_service_traces DROP COLUMN terms").await;
+    let older = "DELETE FROM zipkind_service_traces; \
+        ALTER TABLE zipkind_service_traces DROP COLUMN terms, DROP COLUMN is_named; \
+        DROP TABLE zipkind_link_unsettled, zipkind_link_tally";
+    execute(&config, older).await;
     let start = || open(config.clone(), StorageOptions::default());
     let (store, _, _) = tokio::join!(start(), start(), start());
     execute(

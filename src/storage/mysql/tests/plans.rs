@@ -42,6 +42,18 @@ fn native_queries() -> Vec<Case> {
             "PRIMARY",
         ),
         (
+            "writes whose calls are not tallied",
+            read::UNSETTLED.to_owned(),
+            |query| query.bind(i64::MAX).bind(1_024_i64),
+            "PRIMARY",
+        ),
+        (
+            "tallies of calls",
+            read::TALLIES.to_owned(),
+            |query| query.bind(i64::MAX).bind(NOW_MS - 1_000).bind(NOW_MS).bind(32_i64),
+            "PRIMARY",
+        ),
+        (
             "which traces have a service",
             some(read::WITH_SERVICE),
             |query| query.bind(service_bit(service_number("s1"))),

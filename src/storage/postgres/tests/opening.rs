@@ -24,7 +24,7 @@ async fn processes_that_start_together_make_the_tables_once() {
     let stores = tokio::join!(start(), start(), start());
     put(&stores.0, span_at(1, 1, "a", 5)).await;
     assert_eq!(read(&stores.1, &[1]).await.len(), 1);
-    assert_eq!(scalar(&stores.2, "SELECT count(*) FROM zipkind.migration").await, "5");
+    assert_eq!(scalar(&stores.2, "SELECT count(*) FROM zipkind.migration").await, "6");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +117,7 @@ async fn an_older_schema_is_upgraded_below_a_process_that_writes() {
         assert_eq!(traces.len(), 90);
         assert!(traces.iter().all(|trace| trace.len() == 1));
     }
-    assert_eq!(scalar(&newer, "SELECT count(*) FROM zipkind.migration").await, "5");
+    assert_eq!(scalar(&newer, "SELECT count(*) FROM zipkind.migration").await, "6");
     assert_eq!(
         scalar(&newer, "SELECT count(*) FROM zipkind.fragment").await,
         "90",

@@ -47,6 +47,19 @@ fn queries() -> Vec<Case> {
             |query| query.bind(service_number("s1")).bind(vec![1_u8, 2, 3, 4]).bind(8_193_i64),
             "_service_idx",
         ),
+        ("whether an older version wrote", read::UNNAMED, |query| query, "_day_idx"),
+        (
+            "writes whose calls are not tallied",
+            read::UNSETTLED,
+            |query| query.bind(i64::MAX).bind(1_024_i64),
+            "link_unsettled_arrived",
+        ),
+        (
+            "tallies of calls",
+            read::TALLIES,
+            |query| query.bind(i64::MAX).bind(NOW_MS - DAY_MS).bind(NOW_MS).bind(32_i64),
+            "link_tally_pkey",
+        ),
         (
             "which traces have a service",
             read::WITH_SERVICE,

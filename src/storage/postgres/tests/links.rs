@@ -1,0 +1,71 @@
+//! Links from tallies of calls.
+
+use std::sync::Arc;
+
+use super::super::PostgresEngine;
+use super::support::{HandClock, NOW_MS, config, open, put, scalar, span_at};
+use crate::storage::sql::link_check::{self, Processes};
+use crate::storage::sql::store::SqlStore;
+use crate::storage::{QueryBudget, SpanStore, StorageBackend, StorageOptions};
+use crate::telemetry::Clock;
+
+async fn two() -> (Arc<HandClock>, [SqlStore<PostgresEngine>; 2]) {
+    let (clock, config) = (HandClock::new(), config());
+    let start = || open(config.clone(), StorageOptions::default(), Arc::clone(&clock) as Arc<dyn Clock>);
+    let stores = [start().await, start().await];
+    (clock, stores)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settled_traces_are_not_read_again() {
+    let (clock, [one, other]) = two().await;
+    let processes = Processes { stores: [&one, &other], advance_ms: &|by_ms| clock.advance_ms(by_ms) };
+    link_check::settled_traces_are_not_read_again(&processes).await;
+    assert_eq!(scalar(&one, "SELECT count(*) FROM zipkind.link_unsettled").await, "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_of_tallies_equal_a_recount() {
+    let (clock, [one, other]) = two().await;
+    let processes = Processes { stores: [&one, &other], advance_ms: &|by_ms| clock.advance_ms(by_ms) };
+    link_check::links_of_tallies_equal_a_recount(&processes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_follow_what_is_removed() {
+    let (clock, [one, other]) = two().await;
+    let processes = Processes { stores: [&one, &other], advance_ms: &|by_ms| clock.advance_ms(by_ms) };
+    link_check::links_follow_what_is_removed(&processes).await;
+}
+
+/// A version before names no traces, and a damaged tally tells nothing: links come from the spans.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_of_older_rows_and_behind_damage_come_from_the_spans() {
+    let (clock, [store, _]) = two().await;
+    for low in 1..=3 {
+        let mut spans = span_at(low, 1, "a", NOW_MS * 1000);
+        spans.append(&crate::model::testing::spans_from_json(&format!(
+            r#"[{{"traceId":"{low:x}","id":"2","parentId":"1","kind":"PRODUCER","timestamp":{},
+                  "localEndpoint":{{"serviceName":"a"}},"remoteEndpoint":{{"serviceName":"b"}}}}]"#,
+            NOW_MS * 1000
+        )));
+        put(&store, spans).await;
+        if low == 1 {
+            clock.advance_ms(10_000);
+            store.maintain().await.unwrap();
+        }
+    }
+    let count = async || {
+        let links = store.dependencies(NOW_MS, 1_000, &QueryBudget::unlimited()).await.unwrap();
+        links[0].call_count
+    };
+    let run = async |sql: &'static str| sqlx::raw_sql(sql).execute(&store.engine().pool).await.unwrap();
+    assert_eq!(count().await, 3);
+    // As if the last two had come from a version before.
+    run("DELETE FROM zipkind.link_unsettled; UPDATE zipkind.service_traces SET is_named = NULL").await;
+    assert_eq!(count().await, 3);
+    run("UPDATE zipkind.service_traces SET is_named = true").await;
+    assert_eq!(count().await, 1, "what nobody named is in no answer");
+    run("UPDATE zipkind.link_tally SET calls = substring(calls FROM 2)").await;
+    assert_eq!(count().await, 3);
+}
