@@ -177,6 +177,37 @@ test('a stored theme is there at the first paint', async ({ page }) => {
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
 });
 
+for (const width of [1440, 390]) {
+  test(`the bar of the page is there before its scripts, and stays where it is, at ${width} px`, async ({ page }) => {
+    await page.setViewportSize({ width, height: 800 });
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await page.route(/assets\/index-.*\.js$/, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.goto(server.ui(''), { waitUntil: 'commit' });
+    const name = page.getByText('Zipkin', { exact: true });
+    await expect(name).toBeVisible();
+    const before = (await name.boundingBox())!;
+    const bar = (await page.locator('.boot').boundingBox())!;
+    release();
+    const banner = page.getByRole('banner');
+    await expect(banner.getByText('Zipkin', { exact: true })).toBeVisible();
+    await expect(page.locator('.boot')).toHaveCount(0);
+    const after = (await banner.getByText('Zipkin', { exact: true }).boundingBox())!;
+    const whole = (await banner.boundingBox())!;
+    for (const [was, is] of [
+      [before.x, after.x],
+      [before.y + before.height / 2, after.y + after.height / 2],
+      [bar.height, whole.height],
+    ] as const)
+      expect(Math.abs(was - is)).toBeLessThanOrEqual(1);
+  });
+}
+
 test('less motion means no transition', async ({ page }) => {
   await page.emulateMedia({ reducedMotion: 'reduce' });
   await page.goto(server.ui(`?serviceName=${service}&${range}`));
