@@ -58,6 +58,21 @@ function layerOrder(): Plugin {
   };
 }
 
+/** Code of our own, and icons: not the libraries that some pages bring along. */
+const ownParts =
+  /[\\/](src[\\/](address|api|file|layout|search|settings|theme|widgets)|node_modules[\\/]lucide-react)[\\/]/;
+/** The table of results, which comes with a library of its own. */
+const tableOfResults = /[\\/]search[\\/]Result/;
+
+/**
+ * Few files rather than one for each module that two pages share: every file costs a request and a start of its own
+ * before the first page is whole.
+ */
+const chunkGroups = [
+  { name: 'base', tags: ['$initial' as const] },
+  { name: 'shared', test: (id: string) => ownParts.test(id) && !tableOfResults.test(id), minShareCount: 2 },
+];
+
 export default defineConfig(({ command }) => ({
   base: command === 'serve' ? '/zipkin/' : './',
   define: { __UI_VERSION__: JSON.stringify(version) },
@@ -74,6 +89,7 @@ export default defineConfig(({ command }) => ({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 600,
+    rolldownOptions: { output: { codeSplitting: { groups: chunkGroups } } },
   },
   worker: { format: 'es' },
   server: { proxy: { '/zipkin/api': apiBase, '/zipkin/config.json': apiBase } },

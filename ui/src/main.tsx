@@ -8,13 +8,12 @@ import { makeQueryClient } from './api/cache';
 import { startI18n } from './i18n';
 import { makeRouter } from './routes';
 
-const router = makeRouter();
-const queries = makeQueryClient();
-const root = document.getElementById('root');
-
-// The page's chunk is fetched while the catalogue is.
-await Promise.all([startI18n(), router.load().catch(() => undefined)]);
-if (root) {
+/** Not awaited by the module itself: pages import what is in one file with it, and it waits for a page. */
+async function start(root: HTMLElement): Promise<void> {
+  const router = makeRouter();
+  const queries = makeQueryClient();
+  // The page's chunk is fetched while the catalogue is.
+  await Promise.all([startI18n(), router.load().catch(() => undefined)]);
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={queries}>
@@ -23,3 +22,6 @@ if (root) {
     </StrictMode>,
   );
 }
+
+const root = document.getElementById('root');
+if (root) void start(root);
