@@ -61,6 +61,23 @@ function step(us: number) {
   return durationSteps.find(({ below }) => Number(size.toPrecision(3)) < below) ?? durationSteps[3];
 }
 
+/** From here on durations are shown in minutes, of which three digits are not three digits of the microseconds. */
+const MINUTES_FROM_US = 59_000_000;
+
+/** Texts of durations are asked for by every row, and there are few: with three digits shown, 900 for each power of ten. */
+function remembered(make: (us: number) => string): (us: number) => string {
+  const texts = new Map<number, string>();
+  return (us) => {
+    if (!(Math.abs(us) < MINUTES_FROM_US)) return make(us);
+    const shown = Number(us.toPrecision(3));
+    const known = texts.get(shown);
+    if (known !== undefined) return known;
+    const text = make(shown);
+    texts.set(shown, text);
+    return text;
+  };
+}
+
 export function makeFormat(locale: string, utc: boolean): Format {
   const timeZone: Intl.DateTimeFormatOptions = utc ? { timeZone: 'UTC' } : {};
   const clock = {
@@ -111,15 +128,15 @@ export function makeFormat(locale: string, utc: boolean): Format {
     return made;
   };
   return {
-    duration: (us) => {
+    duration: remembered((us) => {
       const { per, short } = step(us);
       return `${digits.format(inUnit(us, per))} ${short}`;
-    },
+    }),
     durationExact: (us) => `${whole.format(us)} µs`,
-    durationSpoken: (us) => {
+    durationSpoken: remembered((us) => {
       const { per, unit } = step(us);
       return speak(unit).format(inUnit(us, per));
-    },
+    }),
     time: (ms) => time.format(ms),
     dateTime: (ms) => dateTime.format(ms),
     range: (startMs, endMs) => range.formatRange(startMs, endMs),
