@@ -281,6 +281,61 @@ test('a large trace starts partly closed and opens whole', async ({ page, server
   await expect(crumbs.getByRole('button', { name: 'root' })).toBeVisible();
 });
 
+/** The names of the rows as a screen reader goes through them. */
+async function spokenRows(page: Page): Promise<string[]> {
+  const devtools = await page.context().newCDPSession(page);
+  const { nodes } = await devtools.send('Accessibility.getFullAXTree');
+  await devtools.detach();
+  const byId = new Map(nodes.map((node) => [node.nodeId, node]));
+  const names: string[] = [];
+  const walk = (id: string) => {
+    const node = byId.get(id);
+    if (node?.role?.value === 'row') names.push(String(node.name?.value));
+    else for (const child of node?.childIds ?? []) walk(child);
+  };
+  const grid = nodes.find((node) => node.role?.value === 'treegrid');
+  if (grid) walk(grid.nodeId);
+  return names;
+}
+
+test('rows keep their order and the focus its row, however far one scrolls', async ({ page, server }) => {
+  const traceId = newTraceId();
+  await server.post(wideTrace(traceId, 2_000));
+  await page.goto(server.ui(`traces/${traceId}?c=&d=0`));
+  const grid = page.getByRole('treegrid');
+  const at = (index: number) => grid.locator(`[aria-rowindex="${index}"]`);
+  await expect(at(1)).toBeVisible();
+  await expect(grid).toHaveAttribute('aria-rowcount', '2000');
+  await at(1).focus();
+  for (const index of [30, 61, 104, 135, 600, 590]) {
+    await grid.evaluate((element, row) => element.scrollTo(0, row * 24), index);
+    await expect(at(index + 10)).toBeInViewport();
+    await expect(at(1)).toBeFocused();
+    // What is drawn stands in the order of its rows, and is heard in that order.
+    const drawn = await grid
+      .getByRole('row')
+      .evaluateAll((all) =>
+        all
+          .map((row) => [Number(row.getAttribute('aria-rowindex')), row.getBoundingClientRect().top, row.ariaLabel])
+          .sort((a, b) => Number(a[0]) - Number(b[0])),
+      );
+    expect(drawn.map(([, top]) => top)).toEqual(drawn.map(([, top]) => Number(top)).sort((a, b) => a - b));
+    await expect.poll(() => spokenRows(page)).toEqual(drawn.map(([, , name]) => name));
+  }
+  await page.keyboard.press('ArrowDown');
+  await expect(at(2)).toBeFocused();
+  await expect(at(2)).toBeInViewport();
+});
+
+test('closing all rows leaves the focus in the tree', async ({ page, server }) => {
+  await openShop(page, server, '?s=0000000000000006&d=0');
+  const score = rows(page).filter({ hasText: 'score' });
+  await score.focus();
+  await page.keyboard.press('[');
+  await expect(rows(page)).toHaveCount(1);
+  await expect(rows(page).first()).toBeFocused();
+});
+
 async function box(locator: Locator) {
   return (await locator.boundingBox())!;
 }

@@ -2,7 +2,6 @@ import { Fragment, memo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ancestorsOf, FLAG_VIRTUAL, type Layout } from '../model/layout';
 import { PlainText } from '../widgets/PlainText';
-import { looksOf } from './look';
 import styles from './Timeline.module.css';
 
 /** Names shown at each end of a long line of ancestors. */
@@ -25,7 +24,8 @@ export const Breadcrumb = memo(function Breadcrumb(props: {
   return (
     <nav className={styles.breadcrumb} aria-label={t('ancestors')}>
       {shown.map((row, i) => (
-        <Fragment key={row}>
+        // biome-ignore lint/suspicious/noArrayIndexKey: an element is its place: others come into it with every scroll
+        <Fragment key={i}>
           {i > 0 && <span aria-hidden="true">›</span>}
           {long && i === ENDS && (
             <>
@@ -35,11 +35,7 @@ export const Breadcrumb = memo(function Breadcrumb(props: {
               <span aria-hidden="true">›</span>
             </>
           )}
-          <button
-            type="button"
-            className={`${styles.crumb} ${looksOf(layout)[layout.service[row]!]!.className}`}
-            onClick={() => props.onChoose(row)}
-          >
+          <button type="button" className={styles.crumb} onClick={() => props.onChoose(row)}>
             {layout.flags[row]! & FLAG_VIRTUAL ? t('missingRoot') : <PlainText text={crumbName(layout, row)} />}
           </button>
         </Fragment>

@@ -63,6 +63,7 @@ export const Row = memo(function Row(props: RowProps) {
   const { layout, row, closed, selected, plain, texts } = props;
   const flags = layout.flags[row]!;
   const below = layout.size[row]! - 1;
+  // The look stands on what shows it: on the row it would make each of its parts a style of its own.
   const look = looksOf(layout)[layout.service[row]!]!;
   const depth = layout.depth[row]!;
   const state = `${selected ? ` ${styles.selected}` : ''}${props.dimmed ? ` ${styles.dimmed}` : ''}`;
@@ -70,7 +71,7 @@ export const Row = memo(function Row(props: RowProps) {
     <div
       role="row"
       id={props.id}
-      className={`${styles.row} ${look.className}${state}`}
+      className={`${styles.row}${state}`}
       data-row={row}
       tabIndex={props.tabbable ? 0 : -1}
       aria-rowindex={props.place + 1}
@@ -84,18 +85,18 @@ export const Row = memo(function Row(props: RowProps) {
       <div
         role="gridcell"
         className={plain ? `${styles.name} ${styles.plain}` : styles.name}
-        style={indentation(Math.min(depth, props.levelsMax) * props.indentPx, below === 0)}
+        style={indentation(Math.min(depth, props.levelsMax) * props.indentPx)}
       >
-        {below > 0 && <span className={closed ? styles.twisty : `${styles.twisty} ${styles.open}`} data-twisty="" />}
+        {twisty(below > 0, closed)}
         {depth > props.levelsMax && <span className={styles.depth}>{depth}</span>}
-        <span className={styles.code} aria-hidden="true">
+        <span className={`${styles.code} ${look.className}`} aria-hidden="true">
           {look.code}
         </span>
         {names(props)}
         {hasBadges(layout, row, closed) && <Badges {...props} />}
       </div>
-      <div role="gridcell" className={styles.lane}>
-        {flags & FLAG_VIRTUAL ? null : bar(props)}
+      <div role="gridcell" className={hasMarks(props) ? `${styles.lane} ${styles.marked}` : styles.lane}>
+        {flags & FLAG_VIRTUAL ? null : bar(props, look.className)}
         {Number.isNaN(props.times.start[row]!) && !(flags & FLAG_VIRTUAL) && (
           <span className={styles.noTime}>{texts.t('noTime')}</span>
         )}
@@ -105,9 +106,19 @@ export const Row = memo(function Row(props: RowProps) {
 });
 
 /** Set on the cell itself: a custom property of the row would make every part of it a style of its own. */
-function indentation(px: number, leaf: boolean): CSSProperties {
-  // A leaf keeps the place of the twisty free.
-  return { paddingLeft: `calc(${leaf ? 1.75 : 0.375}rem + ${px}px)`, backgroundSize: `${px}px 100%` };
+function indentation(px: number): CSSProperties {
+  return { paddingLeft: `calc(0.375rem + ${px}px)`, backgroundSize: `${px}px 100%` };
+}
+
+/** A leaf has one, too, that is not seen: it keeps the place free, and an element that comes to show another row fits. */
+function twisty(opens: boolean, closed: boolean): ReactNode {
+  if (!opens) return <span className={`${styles.twisty} ${styles.leaf}`} />;
+  return <span className={closed ? styles.twisty : `${styles.twisty} ${styles.open}`} data-twisty="" />;
+}
+
+/** Whether something lies on the bar. */
+function hasMarks({ layout, times, row, criticalPath }: RowProps): boolean {
+  return criticalPath || !Number.isNaN(times.innerStart[row]!) || layout.tickStart[row]! < layout.tickStart[row + 1]!;
 }
 
 const UNLINKED = FLAG_ORPHAN | FLAG_CYCLE | FLAG_EXTRA_ROOT;
@@ -152,7 +163,7 @@ function names({ layout, row, words, plain, texts: { t } }: RowProps): ReactNode
   );
 }
 
-function bar({ layout, times, zoom, row, criticalPath, format }: RowProps): ReactNode {
+function bar({ layout, times, zoom, row, criticalPath, format }: RowProps, look: string): ReactNode {
   const start = times.start[row]!;
   const duration = layout.duration[row]!;
   if (Number.isNaN(start)) return null;
@@ -168,13 +179,13 @@ function bar({ layout, times, zoom, row, criticalPath, format }: RowProps): Reac
   return (
     <>
       <span
-        className={`${styles.bar} hatch${Number.isNaN(inner) ? '' : ` ${styles.outer}`}${kind}`}
+        className={`${styles.bar} hatch ${look}${Number.isNaN(inner) ? '' : ` ${styles.outer}`}${kind}`}
         style={placed(left, right)}
       />
       {text !== '' && <span className={styles.label}>{text}</span>}
       {!Number.isNaN(inner) && (
         <span
-          className={`${styles.inner} hatch`}
+          className={`${styles.inner} hatch ${look}`}
           style={span(
             percentOf(inner, zoom.from, zoom.to),
             percentOf(inner + (layout.innerDuration[row]! || 0), zoom.from, zoom.to),

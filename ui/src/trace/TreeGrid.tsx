@@ -7,6 +7,7 @@ import {
   useEffect,
   useId,
   useLayoutEffect,
+  useRef,
 } from 'react';
 import { useTranslation } from 'react-i18next';
 import { type Format, useFormat } from '../i18n/format';
@@ -15,6 +16,7 @@ import type { Layout, Times } from '../model/layout';
 import { Breadcrumb } from './Breadcrumb';
 import { nameFits, takeNameFont } from './nameFits';
 import { hasBadges, Row, type RowTexts, useRowTexts } from './Row';
+import { assignSlots, orderOf } from './slots';
 import styles from './Timeline.module.css';
 import { treeKey } from './treeKeys';
 import type { Found, TraceView, Zoom } from './useTraceView';
@@ -54,6 +56,17 @@ export const TreeGrid = memo(function TreeGrid(props: {
     if (inside && place >= 0) document.getElementById(`${id}-${visible[place]}`)?.focus({ preventScroll: true });
   }, [place, visible, id, scroller]);
 
+  // The row that has the focus. Its element may have come to show another one, or be no more: the focus is on no row
+  // that the reader did not choose, then, but on the one that Tab reaches.
+  const focused = useRef(-1);
+  useLayoutEffect(() => {
+    const element = document.activeElement;
+    if (focused.current < 0 || !element) return;
+    const shows = scroller.current?.contains(element) ? rowOf(element) : -1;
+    if (shows === focused.current || (shows < 0 && element !== document.body)) return;
+    document.getElementById(`${id}-${visible[tabPlace]}`)?.focus({ preventScroll: true });
+  });
+
   const onClick = (event: MouseEvent) => {
     const row = rowOf(event.target);
     if (row < 0) return;
@@ -85,7 +98,12 @@ export const TreeGrid = memo(function TreeGrid(props: {
     [view.select, reveal, layout, visible],
   );
 
-  const blocks = blocksOf(window.first, window.end, visible.length > 0 ? tabPlace : -1);
+  const slots = useRef<number[]>([]);
+  slots.current = assignSlots(
+    slots.current,
+    blocksOf(window.first, window.end, visible.length > 0 ? tabPlace : -1),
+    Math.ceil(visible.length / BLOCK_ROWS),
+  );
   const top = visible[window.top] ?? -1;
   const scrolled = top >= 0 && visible[0] !== top;
   return (
@@ -101,31 +119,48 @@ export const TreeGrid = memo(function TreeGrid(props: {
         onClick={onClick}
         onDoubleClick={onDoubleClick}
         onKeyDown={onKeyDown}
+        onFocus={(event) => {
+          focused.current = rowOf(event.target);
+        }}
+        onBlur={() => {
+          focused.current = -1;
+        }}
       >
-        <div role="rowgroup" className={styles.rows} style={{ height: window.height }}>
-          {blocks.map((block) => (
-            <Block
-              key={block}
-              id={id}
-              block={block}
-              top={window.topOf(block * BLOCK_ROWS)}
-              rowHeight={rowHeight}
-              layout={layout}
-              visible={visible}
-              closed={closed}
-              times={view.times}
-              zoom={view.zoom}
-              found={view.found}
-              criticalPath={view.address.criticalPath}
-              levelsMax={props.levelsMax}
-              indentPx={props.indentPx}
-              nameWidth={props.nameWidth}
-              selected={inBlock(block, place) ? selected : -1}
-              tabPlace={inBlock(block, tabPlace) ? tabPlace : -1}
-              format={format}
-              texts={texts}
-            />
-          ))}
+        <div
+          role="rowgroup"
+          className={styles.rows}
+          style={{ height: window.height }}
+          aria-owns={orderOf(slots.current)
+            ?.map((block) => blockId(id, block))
+            .join(' ')}
+        >
+          {slots.current.map(
+            (block, slot) =>
+              block >= 0 && (
+                <Block
+                  // biome-ignore lint/suspicious/noArrayIndexKey: an element is its place, whatever it shows
+                  key={slot}
+                  id={id}
+                  block={block}
+                  top={window.topOf(block * BLOCK_ROWS)}
+                  rowHeight={rowHeight}
+                  layout={layout}
+                  visible={visible}
+                  closed={closed}
+                  times={view.times}
+                  zoom={view.zoom}
+                  found={view.found}
+                  criticalPath={view.address.criticalPath}
+                  levelsMax={props.levelsMax}
+                  indentPx={props.indentPx}
+                  nameWidth={props.nameWidth}
+                  selected={inBlock(block, place) ? selected : -1}
+                  tabPlace={inBlock(block, tabPlace) ? tabPlace : -1}
+                  format={format}
+                  texts={texts}
+                />
+              ),
+          )}
         </div>
       </div>
       <Breadcrumb layout={layout} focus={view.focus} row={scrolled ? layout.parent[top]! : -1} onChoose={showTop} />
@@ -135,6 +170,10 @@ export const TreeGrid = memo(function TreeGrid(props: {
 
 /** Rows that come and go together: React and the browser look at some blocks in each frame, not at all rows. */
 const BLOCK_ROWS = 8;
+
+function blockId(id: string, block: number): string {
+  return `${id}-block-${block}`;
+}
 
 /** The blocks that hold what is seen, and the one of the row that has the focus, however far it is scrolled away. */
 function blocksOf(first: number, end: number, tabPlace: number): number[] {
@@ -176,15 +215,19 @@ const Block = memo(function Block(props: {
   // A search without a match leaves the rows as they are: nothing would be told by dimming all.
   const anyFound = (found.rows?.length ?? 0) > 0;
   return (
-    <div className={styles.block} style={{ top: props.top, height: count * props.rowHeight }}>
+    <div
+      id={blockId(props.id, props.block)}
+      className={styles.block}
+      style={{ top: props.top, height: count * props.rowHeight }}
+    >
       {Array.from({ length: count }, (_, i) => {
         const place = first + i;
         const row = visible[place]!;
         const matches = found.matching?.[row] === 1;
-        const indentation = Math.min(layout.depth[row]!, levelsMax) * indentPx;
         return (
           <Row
-            key={row}
+            // biome-ignore lint/suspicious/noArrayIndexKey: an element is its place, whatever it shows
+            key={i}
             id={`${props.id}-${row}`}
             layout={layout}
             times={props.times}
@@ -198,7 +241,9 @@ const Block = memo(function Block(props: {
             tabbable={place === props.tabPlace}
             dimmed={anyFound && !matches}
             words={matches ? found.words : undefined}
-            plain={!hasBadges(layout, row, closed[row] === 1) && nameFits(layout, row, props.nameWidth, indentation)}
+            plain={
+              !hasBadges(layout, row, closed[row] === 1) && nameFits(layout, row, props.nameWidth, levelsMax, indentPx)
+            }
             criticalPath={props.criticalPath}
             format={props.format}
             texts={props.texts}

@@ -5,8 +5,10 @@
 import { FLAG_VIRTUAL, type Layout } from '../model/layout';
 import { showInvisible } from '../widgets/invisible';
 
-/** Room of a row beside its names, more than it ever takes: the twisty, the depth, the code of the service, margins. */
-const BESIDE_REM = 8;
+/** Room of a row beside its names, more than it ever takes: the twisty, the code of the service, margins. */
+const BESIDE_REM = 5;
+/** The number of a depth that is not indented. */
+const DEPTH_REM = 3;
 /** Letters stand a little wider on a screen than they are measured. */
 const SLACK = 1.03;
 /** Texts whose width is remembered. */
@@ -29,9 +31,11 @@ export function takeNameFont(element: Element): void {
 }
 
 /** Without a font that is known nothing is sure to fit. */
-export function nameFits(layout: Layout, row: number, columnPx: number, indentPx: number): boolean {
+export function nameFits(layout: Layout, row: number, columnPx: number, levelsMax: number, indentPx: number): boolean {
   if (layout.flags[row]! & FLAG_VIRTUAL) return false;
-  const room = columnPx - indentPx - BESIDE_REM * remPx;
+  const depth = layout.depth[row]!;
+  const besideRem = depth > levelsMax ? BESIDE_REM + DEPTH_REM : BESIDE_REM;
+  const room = columnPx - Math.min(depth, levelsMax) * indentPx - besideRem * remPx;
   if (room <= 0) return false;
   const service = layout.services[layout.service[row]!]!;
   // An unknown service stands there as words.

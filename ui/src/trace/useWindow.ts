@@ -76,12 +76,14 @@ export function useWindow(count: number, rowHeight: number, scroller: React.RefO
   const height = Math.min(count * rowHeight, HEIGHT_MAX_PX);
   const offset = offsetOf(state.scrollTop, count, rowHeight, state.viewport);
   const top = Math.floor(offset / rowHeight);
+  // Nothing at all unless the bar is scaled, so that rows stay where they are.
+  const shift = Math.min(state.scrollTop, Math.max(0, height - state.viewport)) - offset;
   const window: RowWindow = {
     first: Math.max(0, top - OVERSCAN),
     end: Math.min(count, Math.ceil((offset + state.viewport) / rowHeight) + OVERSCAN),
     top,
     height,
-    topOf: (index) => index * rowHeight - offset + Math.min(state.scrollTop, Math.max(0, height - state.viewport)),
+    topOf: (index) => index * rowHeight + shift,
   };
   return { window, reveal };
 }
