@@ -142,15 +142,15 @@ test('a search that waits for the settings gives way to where the reader goes me
   });
   await page.route(/config\.json/, async (route) => {
     await held;
-    await route.continue();
+    await route.fulfill({ json: { environment: 'come at last' } });
   });
   await page.goto(server.ui(''));
   await run(page).click();
   await page.getByRole('link', { name: 'Settings' }).click();
   await expect(page.getByRole('heading', { level: 1, name: 'Settings' })).toBeVisible();
-  const answered = page.waitForResponse(/config\.json/);
   release(undefined);
-  await (await answered).finished();
+  // What waited for the settings has gone on by the time they are seen.
+  await expect(page.getByRole('banner').getByText('come at last')).toBeVisible();
   await page.getByRole('radio', { name: 'UTC', exact: true }).check();
   await expect(page.getByRole('heading', { level: 1, name: 'Settings' })).toBeVisible();
   await expect(page).toHaveURL(/settings$/);
@@ -399,7 +399,15 @@ test('the scatter is a heatmap on choice, which its address says', async ({ page
   const plot = page.getByRole('application', { name: /Scatter plot of 3 traces/ });
   const picture = () => plot.locator('canvas').evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL());
   await expect(plot.locator('canvas')).toBeVisible();
-  const points = await picture();
+  // Drawn anew as long as the page finds its size.
+  let points = '';
+  await expect
+    .poll(async () => {
+      const last = points;
+      points = await picture();
+      return points === last;
+    })
+    .toBe(true);
   await page.getByRole('button', { name: 'Heatmap' }).click();
   await expect(page.getByText('darker: more traces')).toBeVisible();
   await expect.poll(picture).not.toBe(points);

@@ -1,4 +1,6 @@
-import { cleanup } from '@testing-library/react';
+import { cleanup, configure } from '@testing-library/react';
 import { afterEach } from 'vitest';
 
+// What is waited for comes at once; a busy machine is no failure.
+configure({ asyncUtilTimeout: 60_000 });
 afterEach(() => cleanup());
