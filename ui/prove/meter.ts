@@ -61,6 +61,11 @@ export class Meter {
     return (await this.metrics()).get('TaskDuration') ?? 0;
   }
 
+  /** Milliseconds since the page was asked for. */
+  sinceAddressMs(): Promise<number> {
+    return this.page.evaluate(() => performance.now());
+  }
+
   async domNodes(): Promise<number> {
     return this.page.evaluate(() => document.querySelectorAll('*').length);
   }
