@@ -117,3 +117,21 @@ test.describe('the service map', () => {
     await expect(page.getByText('No calls between services')).toBeVisible();
   });
 });
+
+test('a long list of calls scrolls beside the map, which stays in the window', async ({ page, watch }) => {
+  const hub = newService('hub');
+  const server = await Zipkind.start();
+  watch.allowOrigin(server.origin);
+  try {
+    await server.post(Array.from({ length: 30 }, (_, i) => calls(`${hub}-${i}`, hub, 1)).flat());
+    await page.goto(server.ui(`dependency?focus=${hub}`));
+    const panel = page.getByRole('complementary', { name: 'Service in focus' });
+    await expect(panel.getByRole('listitem')).toHaveCount(30);
+    await expect.poll(async () => (await panel.boundingBox())!.height).toBeGreaterThan(400);
+    const { y, height } = (await panel.boundingBox())!;
+    expect(y + height).toBeLessThanOrEqual(900);
+    expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThanOrEqual(900);
+  } finally {
+    await server.stop();
+  }
+});
