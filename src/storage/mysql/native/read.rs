@@ -49,6 +49,11 @@ pub(in crate::storage::mysql) const SCAN: &str = "SELECT DISTINCT trace_low FROM
 pub(in crate::storage::mysql) const SCAN_WINDOW: &str = "SELECT DISTINCT trace_low FROM zipkind_fragment \
     FORCE INDEX (fragment_trace) WHERE trace_low >= ? AND max_ms >= ? AND min_ms <= ? ORDER BY trace_low LIMIT ?";
 
+/// The level is named: only this one has snapshots, while the server may have another one as its own, and the connection may have one
+/// left that was set for a transaction that was never begun.
+const BEGIN: &str =
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+
 /// A read transaction.
 pub(super) struct NativeSnapshot {
     transaction: Transaction<'static, MySql>,
@@ -58,8 +63,7 @@ type Bound = Query<'static, MySql, MySqlArguments>;
 
 impl NativeSnapshot {
     pub(super) async fn begin(pool: &MySqlPool) -> Result<Self, StorageError> {
-        let begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
-        Ok(Self { transaction: pool.begin_with(begin).await.map_err(during("query"))? })
+        Ok(Self { transaction: pool.begin_with(BEGIN).await.map_err(during("query"))? })
     }
 
     /// Rows for each of some traces: `head` ends before the list of them.
