@@ -265,8 +265,15 @@ impl<E: Engine> StorageBackend for SqlStore<E> {
     }
 
     async fn maintain(&self) -> Result<(), StorageError> {
-        self.engine.maintain().await?;
-        self.tally().await
+        // Tallies go on when nothing can be removed.
+        let kept = self.engine.maintain().await;
+        match (kept, self.tally().await) {
+            (Err(kept), Err(error)) => {
+                tracing::warn!(backend = self.engine.name(), %error, "calls were not tallied");
+                Err(kept)
+            }
+            (kept, tallied) => kept.and(tallied),
+        }
     }
 
     async fn close(&self) {

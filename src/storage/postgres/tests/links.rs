@@ -69,3 +69,14 @@ async fn links_of_older_rows_and_behind_damage_come_from_the_spans() {
     run("UPDATE zipkind.link_tally SET calls = substring(calls FROM 2)").await;
     assert_eq!(count().await, 3);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_tallied_where_retention_fails() {
+    let (clock, [store, _]) = two().await;
+    put(&store, span_at(1, 1, "a", NOW_MS * 1000)).await;
+    clock.advance_ms(10_000);
+    sqlx::raw_sql("ALTER TABLE zipkind.name RENAME TO gone").execute(&store.engine().pool).await.unwrap();
+    let error = store.maintain().await.unwrap_err();
+    assert!(error.to_string().contains("retention"), "{error}");
+    assert_eq!(scalar(&store, "SELECT count(*) FROM zipkind.link_unsettled").await, "0");
+}
