@@ -9,12 +9,17 @@
 
 use std::collections::HashMap;
 
+use super::rows::DAY_MS;
 use crate::model::{SpanBatch, link_trace};
 
 const VERSION: u8 = 1;
 const HEAD: usize = 5;
-/// Traces of one value.
+/// Traces of one value, and bytes of their calls, about.
 const TALLY_TRACES: usize = 4_096;
+const TALLY_BYTES: usize = 1 << 20;
+/// Of a trace and of each of its calls, about.
+const TRACE_BYTES: usize = 16;
+const CALL_BYTES: usize = 3;
 
 /// A stored value, and what finds it.
 #[derive(Debug)]
@@ -70,10 +75,20 @@ impl TallyBuilder {
         number
     }
 
-    /// Values of traces that end at about the same time.
+    /// Values of traces that begin on the same day, and end on the same day at about the same time: a value goes with its days, and one
+    /// stray trace takes no others along.
     pub(super) fn finish(mut self) -> Vec<TallyRow> {
-        self.traces.sort_unstable_by_key(|trace| (trace.max_ms, trace.low));
-        self.traces.chunks(TALLY_TRACES).map(|traces| self.encode(traces)).collect()
+        let days = |trace: &Tallied| (trace.max_ms / DAY_MS, trace.min_ms / DAY_MS);
+        self.traces.sort_unstable_by_key(|trace| (days(trace), trace.max_ms, trace.low));
+        let mut rows = Vec::new();
+        for mut rest in self.traces.chunk_by(|left, right| days(left) == days(right)) {
+            while !rest.is_empty() {
+                let (part, after) = rest.split_at(fitting(rest));
+                rest = after;
+                rows.push(self.encode(part));
+            }
+        }
+        rows
     }
 
     fn encode(&self, traces: &[Tallied]) -> TallyRow {
@@ -109,6 +124,16 @@ impl TallyBuilder {
         calls[1..HEAD].copy_from_slice(&checksum.to_le_bytes());
         TallyRow { min_ms, max_ms, calls }
     }
+}
+
+/// How many traces go into one value; one at least.
+fn fitting(traces: &[Tallied]) -> usize {
+    let mut bytes = 0;
+    let fits = traces.iter().take(TALLY_TRACES).take_while(|trace| {
+        bytes += TRACE_BYTES + CALL_BYTES * trace.calls.len();
+        bytes <= TALLY_BYTES
+    });
+    fits.count().max(1)
 }
 
 /// Numbers what comes, by its first coming.
@@ -248,40 +273,77 @@ mod tests {
 
     const T_MS: i64 = 1_600_000_000_000;
 
+    /// Two spans of a trace: the older one's client calls, and has a child.
+    fn spans(low: i64, from_ms: i64, at_ms: i64) -> SpanBatch {
+        spans_from_json(&format!(
+            r#"[{{"traceId":"{low:x}","id":"1","timestamp":{},"kind":"CLIENT","localEndpoint":{{"serviceName":"a"}},
+                  "remoteEndpoint":{{"serviceName":"b"}}}},
+                {{"traceId":"{low:x}","id":"2","parentId":"1","timestamp":{},"kind":"PRODUCER",
+                  "localEndpoint":{{"serviceName":"a"}},"remoteEndpoint":{{"serviceName":"c"}}}}]"#,
+            at_ms * 1000,
+            from_ms * 1000,
+        ))
+    }
+
     fn tallied() -> TallyRow {
         let mut builder = TallyBuilder::default();
-        let spans = |low: i64, at_ms: i64, tags: &str| {
-            spans_from_json(&format!(
-                r#"[{{"traceId":"{low:x}","id":"1","timestamp":{},"kind":"CLIENT","localEndpoint":{{"serviceName":"a"}},
-                      "remoteEndpoint":{{"serviceName":"b"}},"tags":{{{tags}}}}},
-                    {{"traceId":"{low:x}","id":"2","parentId":"1","timestamp":{},"kind":"PRODUCER",
-                      "localEndpoint":{{"serviceName":"a"}},"remoteEndpoint":{{"serviceName":"c"}}}}]"#,
-                at_ms * 1000,
-                (at_ms - 5) * 1000,
-            ))
-        };
         let firm_ms = T_MS - 1_000..T_MS + 1_000;
-        builder.push(2, &spans(2, T_MS, ""), &firm_ms);
-        builder.push(1, &spans(1, T_MS - 9, ""), &firm_ms);
-        builder.push(3, &spans(3, T_MS - 1_000_000, ""), &firm_ms);
+        for (low, at_ms) in [(2, T_MS), (1, T_MS - 9), (3, T_MS - 1_000_000)] {
+            builder.push(low, &spans(low, at_ms - 5, at_ms), &firm_ms);
+        }
         builder.push(4, &spans_from_json(r#"[{"traceId":"4","id":"1"}]"#), &firm_ms);
         builder.finish().remove(0)
+    }
+
+    fn shown(row: &TallyRow) -> Vec<(i64, i64, i64, bool, usize)> {
+        let tally = Tally::read(&row.calls, row.max_ms).unwrap();
+        let shown = |trace: &TraceCalls<'_>| {
+            (trace.low, trace.max_ms - T_MS, trace.max_ms - trace.min_ms, trace.is_loose, trace.calls().count())
+        };
+        tally.traces.iter().map(shown).collect()
     }
 
     #[test]
     fn a_tally_gives_back_times_and_calls_of_each_trace() {
         let row = tallied();
         assert_eq!((row.min_ms, row.max_ms), (T_MS - 1_000_005, T_MS));
+        assert_eq!(shown(&row), [(3, -1_000_000, 5, true, 0), (1, -9, 5, false, 1), (2, 0, 5, false, 1)]);
         let tally = Tally::read(&row.calls, row.max_ms).unwrap();
-        let shown: Vec<_> = tally
-            .traces
-            .iter()
-            .map(|trace| {
-                (trace.low, trace.max_ms - T_MS, trace.max_ms - trace.min_ms, trace.is_loose, trace.calls().count())
-            })
-            .collect();
-        assert_eq!(shown, [(3, -1_000_000, 5, true, 0), (1, -9, 5, false, 1), (2, 0, 5, false, 1)]);
         assert_eq!(tally.pairs, [("a", "c")], "the client has a child, so that its call is not counted");
+    }
+
+    #[test]
+    fn traces_of_other_days_are_in_other_tallies() {
+        let mut builder = TallyBuilder::default();
+        let days = [(0, 0), (0, 2), (1, 1), (0, 0), (1, 2), (0, 2)];
+        for (low, (from, to)) in (1..).zip(days) {
+            builder.push(low, &spans(low, T_MS + from * DAY_MS, T_MS + to * DAY_MS + 5), &(0..i64::MAX));
+        }
+        let rows = builder.finish();
+        let lows: Vec<Vec<i64>> = rows.iter().map(|row| shown(row).iter().map(|trace| trace.0).collect()).collect();
+        assert_eq!(lows, [vec![1, 4], vec![3], vec![2, 6], vec![5]]);
+        for row in &rows {
+            let times = shown(row).iter().map(|trace| (T_MS + trace.1 - trace.2, T_MS + trace.1)).collect::<Vec<_>>();
+            assert!(times.iter().all(|time| *time == (row.min_ms, row.max_ms)));
+        }
+    }
+
+    #[test]
+    fn tallies_of_traces_with_many_calls_have_fewer_traces() {
+        let trace = |low, calls| Tallied {
+            low,
+            min_ms: T_MS,
+            max_ms: T_MS,
+            is_loose: false,
+            calls: vec![(0, 0, false); calls],
+        };
+        let builder = TallyBuilder {
+            names: vec!["a".into()],
+            traces: (0..20).map(|low| trace(low, 100_000)).chain([trace(20, 1_000_000), trace(21, 1)]).collect(),
+            ..TallyBuilder::default()
+        };
+        let rows = builder.finish();
+        assert_eq!(rows.iter().map(|row| shown(row).len()).collect::<Vec<_>>(), [3, 3, 3, 3, 3, 3, 2, 1, 1]);
     }
 
     #[test]
