@@ -8,7 +8,9 @@ use sqlx::{AssertSqlSafe, Row, Transaction};
 use super::PostgresEngine;
 use super::error::during;
 use crate::storage::StorageError;
-use crate::storage::sql::engine::{Snapshot, StoredFragment, StoredTally, TermList, TimeRow, TimeStep, UnsettledWrite};
+use crate::storage::sql::engine::{
+    Snapshot, StoredFragment, StoredTally, TermList, TimeRow, TimeStep, TraceSize, UnsettledWrite,
+};
 use crate::storage::sql::rows::DAY_MS;
 
 /// Traces by id.
@@ -38,6 +40,9 @@ pub(super) const WITH_SERVICE: &str =
 /// When traces were.
 pub(super) const TIMES: &str = "SELECT max_ms, trace_low FROM zipkind.fragment \
     WHERE trace_low = ANY($1) AND max_ms >= $2 AND min_ms <= $3";
+/// How much there is of traces.
+pub(super) const SIZES: &str = "SELECT trace_low, count(*), coalesce(min(nullif(min_ms, 0)), 0), max(max_ms) FROM zipkind.fragment \
+    WHERE trace_low = ANY($1) GROUP BY trace_low";
 /// The next traces of a scan, and of one with a window.
 pub(super) const SCAN: &str =
     "SELECT DISTINCT trace_low FROM zipkind.fragment WHERE trace_low >= $1 ORDER BY trace_low LIMIT $2";
@@ -182,6 +187,15 @@ impl Snapshot for PostgresSnapshot {
         let query = self.query(TIMES).bind(lows.to_vec()).bind(start_ms).bind(end_ms);
         read(operation, &self.all(operation, query).await?, |row| {
             Ok(TimeRow { max_ms: row.try_get(0)?, trace_low: row.try_get(1)? })
+        })
+    }
+
+    async fn sizes(&mut self, lows: &[i64]) -> Result<Vec<TraceSize>, StorageError> {
+        let operation = "tally";
+        let query = self.query(SIZES).bind(lows.to_vec());
+        read(operation, &self.all(operation, query).await?, |row| {
+            let (trace_low, fragments) = (row.try_get(0)?, row.try_get(1)?);
+            Ok(TraceSize { trace_low, fragments, min_ms: row.try_get(2)?, max_ms: row.try_get(3)? })
         })
     }
 

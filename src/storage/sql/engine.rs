@@ -64,6 +64,16 @@ pub(in crate::storage) struct TimeRow {
     pub(in crate::storage) trace_low: i64,
 }
 
+/// How much there is of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::storage) struct TraceSize {
+    pub(in crate::storage) trace_low: i64,
+    pub(in crate::storage) fragments: i64,
+    /// Times of its oldest and newest span with a timestamp; 0 without any.
+    pub(in crate::storage) min_ms: i64,
+    pub(in crate::storage) max_ms: i64,
+}
+
 /// A stretch of time that is walked from its end backwards.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::storage) struct TimeStep {
@@ -170,6 +180,9 @@ pub(in crate::storage) trait Snapshot: Send {
 
     /// Newest time of each of these traces among fragments that reach into `start_ms..=end_ms`; may repeat a trace.
     async fn times(&mut self, lows: &[i64], start_ms: i64, end_ms: i64) -> Result<Vec<TimeRow>, StorageError>;
+
+    /// How much there is of each of these traces, in any order, without reading spans.
+    async fn sizes(&mut self, lows: &[i64]) -> Result<Vec<TraceSize>, StorageError>;
 
     /// Traces from `from` on, ascending, each once, at most `rows`; with a window only those with fragments that reach into it.
     async fn traces_from(

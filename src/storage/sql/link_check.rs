@@ -80,6 +80,30 @@ pub(in crate::storage) async fn settled_traces_are_not_read_again(processes: &Pr
     assert_eq!(processes.links(1, NOW_MS - 3, 100, 3).await, [link("a", "b", 101), link("b", "c", 1)]);
 }
 
+/// A trace that everything is put into is not read each time it grows, but by who asks for its time.
+pub(in crate::storage) async fn traces_without_end_are_read_by_who_asks_for_them(processes: &Processes<'_>) {
+    const SPANS: u64 = 1_100;
+    let mut json = String::new();
+    for n in 1..=SPANS as i64 {
+        let timestamp = (NOW_MS - HOUR_MS - n * 2_000) * 1000;
+        let _ = write!(
+            json,
+            r#"{}{{"traceId":"1","id":"{n:x}","kind":"PRODUCER","timestamp":{timestamp},
+                  "localEndpoint":{{"serviceName":"a"}},"remoteEndpoint":{{"serviceName":"queue"}}}}"#,
+            if n == 1 { '[' } else { ',' },
+        );
+    }
+    json.push(']');
+    processes.put(0, &spans_from_json(&json)).await;
+    processes.put(0, &call(2, "a", "b", NOW_MS)).await;
+    processes.settle().await;
+    assert_eq!(processes.links(1, NOW_MS, HOUR_MS / 2, 0).await, [link("a", "b", 1)], "another time");
+    let expected = [link("a", "b", 1), link("a", "queue", SPANS)];
+    assert_eq!(processes.links(1, NOW_MS, DAY_MS, SPANS).await, expected);
+    let few = QueryBudget::new(None, SPANS - 1);
+    assert!(processes.stores[1].dependencies(NOW_MS, DAY_MS, &few).await.is_err(), "only its spans tell");
+}
+
 struct Random(fastrand::Rng);
 
 impl Random {

@@ -9,13 +9,14 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::hash::BuildHasher;
+use std::ops::Range;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use tokio::time::Instant;
 
-use super::engine::Engine;
+use super::engine::{Engine, TraceSize};
 use super::lists::ServiceTraces;
 use super::store::SqlStore;
 use super::tally::{Tally, TallyBuilder};
@@ -32,6 +33,9 @@ const SETTLE_US: i64 = 5_000_000;
 /// Writes of one tally, at most, and traces, about.
 const TALLY_WRITES: i64 = 1_024;
 const TALLY_TRACES: usize = 50_000;
+/// Fragments of one trace, at most: one with more is left to those who ask for it. And of traces that are read at once.
+const TRACE_FRAGMENTS_MAX: i64 = 1_000;
+const PART_FRAGMENTS: i64 = 4_096;
 /// Where as many traces come within [`PAUSE`], a turn goes on for its time, so that few are unsettled.
 const BUSY_TRACES: usize = 1_000;
 const PAUSE: Duration = Duration::from_secs(2);
@@ -250,14 +254,43 @@ impl<E: Engine> SqlStore<E> {
         lows.sort_unstable();
         let mut tallies = TallyBuilder::default();
         for part in lows.chunks(LOAD_TRACES_MAX) {
-            let traces = reader.load_with_arrival(part).await?;
-            for (low, (arrived, spans)) in part.iter().filter_map(|low| Some((*low, traces.get(low)?))) {
-                let end_ms = firm_ms.end.min(arrived / 1000 + AHEAD_MS);
-                tallies.push(low, spans, &(firm_ms.start..end_ms));
+            let (sizes, long): (Vec<_>, Vec<_>) =
+                reader.sizes(part).await?.into_iter().partition(|size| size.fragments <= TRACE_FRAGMENTS_MAX);
+            long.iter().for_each(|size| tallies.push_unread(size));
+            let mut rest = sizes.as_slice();
+            while !rest.is_empty() {
+                let (sizes, after) = rest.split_at(fitting(rest));
+                rest = after;
+                tally_part(&mut reader, sizes, &firm_ms, &mut tallies).await?;
             }
         }
         drop(reader);
         let is_settled = self.engine.settle(&done, &tallies.finish(), last).await?;
         Ok(if is_settled { lows.len() } else { 0 })
     }
+}
+
+/// How many traces are read at once; one at least.
+fn fitting(sizes: &[TraceSize]) -> usize {
+    let mut fragments = 0;
+    let fits = sizes.iter().take_while(|size| {
+        fragments += size.fragments;
+        fragments <= PART_FRAGMENTS
+    });
+    fits.count().max(1)
+}
+
+async fn tally_part(
+    reader: &mut Reader,
+    sizes: &[TraceSize],
+    firm_ms: &Range<i64>,
+    tallies: &mut TallyBuilder,
+) -> Result<(), StorageError> {
+    let lows: Vec<i64> = sizes.iter().map(|size| size.trace_low).collect();
+    let traces = reader.load_with_arrival(&lows).await?;
+    for (low, (arrived, spans)) in &traces {
+        let end_ms = firm_ms.end.min(arrived / 1000 + AHEAD_MS);
+        tallies.push(*low, spans, &(firm_ms.start..end_ms));
+    }
+    Ok(())
 }

@@ -5,10 +5,12 @@
 //! traces: count, {low u64, newest ms: what it is before the value's, length in ms, kind and calls: 2 n + is loose, {2 pair + is error}…}…
 //! ```
 //!
-//! A trace is *loose* when what is stored of it may go by other rules than its days: its calls are not told.
+//! A trace is *loose* when what is stored of it may go by other rules than its days, or is too much to read: its calls
+//! are not told.
 
 use std::collections::HashMap;
 
+use super::engine::TraceSize;
 use super::rows::DAY_MS;
 use crate::model::{SpanBatch, link_trace};
 
@@ -63,6 +65,14 @@ impl TallyBuilder {
             });
         }
         self.traces.push(Tallied { low, min_ms, max_ms, is_loose, calls });
+    }
+
+    /// Adds a trace that is not read here.
+    pub(super) fn push_unread(&mut self, size: &TraceSize) {
+        if size.max_ms > 0 {
+            let TraceSize { trace_low: low, min_ms, max_ms, .. } = *size;
+            self.traces.push(Tallied { low, min_ms, max_ms, is_loose: true, calls: Vec::new() });
+        }
     }
 
     fn services_number(&mut self, name: &str) -> u32 {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::engine::{Snapshot, StoredFragment, StoredTally, TimeRow, TimeStep, UnsettledWrite};
+use super::engine::{Snapshot, StoredFragment, StoredTally, TimeRow, TimeStep, TraceSize, UnsettledWrite};
 use super::fragment;
 use super::lists::{ServiceTraces, list_steps};
 use crate::model::{SpanBatch, arrival_order};
@@ -162,6 +162,11 @@ impl Reader {
     ) -> Result<Vec<TimeRow>, StorageError> {
         self.spend(0)?;
         self.snapshot.times(lows, start_ms, end_ms).await
+    }
+
+    pub(super) async fn sizes(&mut self, lows: &[i64]) -> Result<Vec<TraceSize>, StorageError> {
+        self.spend(0)?;
+        self.snapshot.sizes(lows).await
     }
 }
 

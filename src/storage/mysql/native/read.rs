@@ -7,7 +7,9 @@ use sqlx::{AssertSqlSafe, MySqlPool, Row, Transaction};
 
 use crate::storage::StorageError;
 use crate::storage::mysql::error::during;
-use crate::storage::sql::engine::{Snapshot, StoredFragment, StoredTally, TermList, TimeRow, TimeStep, UnsettledWrite};
+use crate::storage::sql::engine::{
+    Snapshot, StoredFragment, StoredTally, TermList, TimeRow, TimeStep, TraceSize, UnsettledWrite,
+};
 
 /// Traces asked for by one statement.
 const TRACES_PER_STATEMENT: usize = 256;
@@ -43,6 +45,12 @@ pub(in crate::storage::mysql) const WITH_SERVICE: &str = "SELECT trace_low FROM 
 /// When traces were.
 pub(in crate::storage::mysql) const TIMES: &str = "SELECT max_ms, trace_low FROM zipkind_fragment \
     FORCE INDEX (fragment_trace) WHERE max_ms >= ? AND min_ms <= ? AND trace_low IN";
+/// How much there is of traces, before and behind the list of them.
+pub(in crate::storage::mysql) const SIZES: (&str, &str) = (
+    "SELECT trace_low, count(*), CAST(coalesce(min(nullif(min_ms, 0)), 0) AS SIGNED), max(max_ms) FROM zipkind_fragment \
+     FORCE INDEX (fragment_trace) WHERE trace_low IN",
+    "GROUP BY trace_low",
+);
 /// The next traces of a scan, and of one with a window.
 pub(in crate::storage::mysql) const SCAN: &str = "SELECT DISTINCT trace_low FROM zipkind_fragment \
     FORCE INDEX (fragment_trace) WHERE trace_low >= ? ORDER BY trace_low LIMIT ?";
@@ -77,7 +85,7 @@ impl NativeSnapshot {
     ) -> Result<Vec<T>, StorageError> {
         let mut found = Vec::new();
         for part in lows.chunks(TRACES_PER_STATEMENT) {
-            let rows = traces_query(head, part, values).fetch_all(&mut *self.transaction).await;
+            let rows = traces_query((head, ""), part, values).fetch_all(&mut *self.transaction).await;
             for row in &rows.map_err(during(operation))? {
                 found.push(read(row).map_err(during(operation))?);
             }
@@ -87,9 +95,9 @@ impl NativeSnapshot {
 }
 
 /// The list is filled up to a power of two by repeating its last, so that there are few different statements.
-fn traces_query(head: &str, lows: &[i64], values: &[i64]) -> Bound {
+fn traces_query((head, tail): (&str, &str), lows: &[i64], values: &[i64]) -> Bound {
     let width = lows.len().next_power_of_two();
-    let text = format!("{head} ({})", vec!["?"; width].join(","));
+    let text = format!("{head} ({}) {tail}", vec!["?"; width].join(","));
     let query = values.iter().fold(sqlx::query(AssertSqlSafe(text)), |query, value| query.bind(*value));
     let last = lows.last().copied().unwrap_or(0);
     lows.iter().copied().chain(std::iter::repeat(last)).take(width).fold(query, |query, low| query.bind(low))
@@ -97,6 +105,11 @@ fn traces_query(head: &str, lows: &[i64], values: &[i64]) -> Bound {
 
 fn time_row(row: &MySqlRow) -> Result<TimeRow, sqlx::Error> {
     Ok(TimeRow { max_ms: row.try_get(0)?, trace_low: row.try_get(1)? })
+}
+
+fn trace_size(row: &MySqlRow) -> Result<TraceSize, sqlx::Error> {
+    let (trace_low, fragments) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(TraceSize { trace_low, fragments, min_ms: row.try_get(2)?, max_ms: row.try_get(3)? })
 }
 
 #[async_trait]
@@ -185,6 +198,18 @@ impl Snapshot for NativeSnapshot {
 
     async fn times(&mut self, lows: &[i64], start_ms: i64, end_ms: i64) -> Result<Vec<TimeRow>, StorageError> {
         self.for_traces("search", TIMES, lows, &[start_ms, end_ms], time_row).await
+    }
+
+    async fn sizes(&mut self, lows: &[i64]) -> Result<Vec<TraceSize>, StorageError> {
+        let mut sizes = Vec::new();
+        for part in lows.chunks(TRACES_PER_STATEMENT) {
+            let rows =
+                traces_query(SIZES, part, &[]).fetch_all(&mut *self.transaction).await.map_err(during("tally"))?;
+            for row in &rows {
+                sizes.push(trace_size(row).map_err(during("tally"))?);
+            }
+        }
+        Ok(sizes)
     }
 
     async fn traces_from(

@@ -60,6 +60,12 @@ fn native_queries() -> Vec<Case> {
             "fragment_trace",
         ),
         ("when traces were", some(read::TIMES), |query| query.bind(0_i64).bind(NOW_MS), "fragment_trace"),
+        (
+            "how much there is of traces",
+            format!("{} {}", some(read::SIZES.0), read::SIZES.1),
+            |query| query,
+            "fragment_trace",
+        ),
         ("a scan", read::SCAN.to_owned(), |query| query.bind(i64::MIN).bind(256_i64), "fragment_trace"),
         (
             "a scan of a window",

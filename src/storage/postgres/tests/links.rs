@@ -25,6 +25,13 @@ async fn settled_traces_are_not_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn traces_without_end_are_read_by_who_asks_for_them() {
+    let (clock, [one, other]) = two().await;
+    let processes = Processes { stores: [&one, &other], advance_ms: &|by_ms| clock.advance_ms(by_ms) };
+    link_check::traces_without_end_are_read_by_who_asks_for_them(&processes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn links_of_tallies_equal_a_recount() {
     let (clock, [one, other]) = two().await;
     let processes = Processes { stores: [&one, &other], advance_ms: &|by_ms| clock.advance_ms(by_ms) };

@@ -72,6 +72,7 @@ fn queries() -> Vec<Case> {
             |query| query.bind(vec![1_i64, 2, 3]).bind(NOW_MS - DAY_MS).bind(NOW_MS),
             "_trace_low_content_day_idx",
         ),
+        ("how much there is of traces", read::SIZES, lows, "_trace_low_content_day_idx"),
         ("a scan", read::SCAN, |query| query.bind(i64::MIN).bind(256_i64), "_trace_low_content_day_idx"),
         (
             "a scan of a window",
