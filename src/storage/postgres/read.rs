@@ -30,6 +30,9 @@ pub(super) const UNNAMED: &str = "SELECT EXISTS (SELECT 1 FROM zipkind.service_t
 /// Writes that are in no tally.
 pub(super) const UNSETTLED: &str =
     "SELECT id, traces FROM zipkind.link_unsettled WHERE arrived < $1 ORDER BY arrived LIMIT $2";
+/// How much is in none.
+const UNSETTLED_SIZE: &str = "SELECT count(*), coalesce(sum(bytes), 0)::bigint \
+    FROM (SELECT octet_length(traces) AS bytes FROM zipkind.link_unsettled LIMIT $1) AS listed";
 pub(super) const LAST_TALLY: &str = "SELECT coalesce(max(number), 0) FROM zipkind.link_tally";
 /// Tallies of a window.
 pub(super) const TALLIES: &str = "SELECT number, max_ms, calls FROM zipkind.link_tally \
@@ -158,6 +161,13 @@ impl Snapshot for PostgresSnapshot {
         let query = self.query(LAST_TALLY);
         let found = read(operation, &self.all(operation, query).await?, |row| row.try_get(0))?;
         Ok(found.first().copied().unwrap_or(0))
+    }
+
+    async fn unsettled_size(&mut self, rows: i64) -> Result<(i64, i64), StorageError> {
+        let operation = "dependencies";
+        let query = self.query(UNSETTLED_SIZE).bind(rows);
+        let found = read(operation, &self.all(operation, query).await?, |row| Ok((row.try_get(0)?, row.try_get(1)?)))?;
+        Ok(found.first().copied().unwrap_or((0, 0)))
     }
 
     async fn unsettled(&mut self, arrived: i64, rows: i64) -> Result<Vec<UnsettledWrite>, StorageError> {

@@ -166,6 +166,9 @@ pub(in crate::storage) trait Snapshot: Send {
     /// Number of the last tally; 0 without any.
     async fn last_tally(&mut self) -> Result<i64, StorageError>;
 
+    /// How many unsettled writes there are, and bytes of their lists: of `rows` of them, at most.
+    async fn unsettled_size(&mut self, rows: i64) -> Result<(i64, i64), StorageError>;
+
     /// At most `rows` unsettled writes that arrived before `arrived`, the oldest first.
     async fn unsettled(&mut self, arrived: i64, rows: i64) -> Result<Vec<UnsettledWrite>, StorageError>;
 

@@ -80,6 +80,17 @@ pub(in crate::storage) async fn settled_traces_are_not_read_again(processes: &Pr
     assert_eq!(processes.links(1, NOW_MS - 3, 100, 3).await, [link("a", "b", 101), link("b", "c", 1)]);
 }
 
+/// Traces of other times that have not settled are not read for a window, however long it is.
+pub(in crate::storage) async fn unsettled_traces_of_other_times_are_not_read(processes: &Processes<'_>) {
+    processes.put(0, &call(1, "a", "b", NOW_MS)).await;
+    processes.settle().await;
+    let mut spans = SpanBatch::new();
+    (2..=300).for_each(|low| spans.append(&call(low, "c", "d", NOW_MS - 3 * HOUR_MS)));
+    processes.put(1, &spans).await;
+    assert_eq!(processes.links(0, NOW_MS, HOUR_MS, 0).await, [link("a", "b", 1)]);
+    assert_eq!(processes.links(0, NOW_MS, DAY_MS, 598).await, [link("a", "b", 1), link("c", "d", 299)]);
+}
+
 /// A trace that everything is put into is not read each time it grows, but by who asks for its time.
 pub(in crate::storage) async fn traces_without_end_are_read_by_who_asks_for_them(processes: &Processes<'_>) {
     const SPANS: u64 = 1_100;

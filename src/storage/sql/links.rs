@@ -7,7 +7,7 @@
 //! made while another process put its own there is made anew.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::ops::Range;
 use std::time::Duration;
@@ -22,8 +22,8 @@ use super::store::SqlStore;
 use super::tally::{Tally, TallyBuilder};
 use super::trace::{LOAD_TRACES_MAX, Reader, newest_key_ms};
 use super::window;
-use crate::model::{DependencyLink, DependencyLinker, link_trace};
-use crate::storage::{QueryBudget, StorageError};
+use crate::model::{DependencyLink, DependencyLinker, SpanBatch, link_trace};
+use crate::storage::{ErrorKind, QueryBudget, StorageError};
 
 /// The same for all background work: tallies are not made while rows are removed.
 pub(in crate::storage) const LEASE_NAME: &str = "retention";
@@ -42,14 +42,15 @@ const PAUSE: Duration = Duration::from_secs(2);
 const TURN: Duration = Duration::from_secs(20);
 /// Tallies read at once.
 const PAGE_ROWS: i64 = 32;
-/// Unsettled writes, and traces of tallies, of one answer: with more it is made from the spans.
+/// Unsettled writes, their traces, and traces of tallies, of one answer: with more it is made from the spans.
 const UNSETTLED_WRITES_MAX: i64 = 100_000;
+const UNSETTLED_TRACES_MAX: i64 = 2_000_000;
 const TRACES_MAX: usize = 8_000_000;
 /// Spans that seem to be from that much after their arrival go by other rules than their time.
 const AHEAD_MS: i64 = 60_000;
-/// In a shorter window so many unsettled traces are looked up one by one, others are met on a walk; for a longer one all are read.
-const FEW_TRACES: usize = 20_000;
-const SHORT_WINDOW_MS: i64 = 600_000;
+/// So many unsettled traces are looked up, some at once, to read those of the window; more are met on a walk through it.
+const LOOKED_UP_MAX: usize = 200_000;
+const LOOKED_UP_AT_ONCE: usize = 20_000;
 
 /// Links of all traces with a span in the window. Older spans than `kept_ms` may be removed at any time.
 pub(super) async fn links(
@@ -97,10 +98,11 @@ impl Answer {
         if rows.is_empty() {
             return Ok(false);
         }
-        let writes = reader.unsettled(i64::MAX, UNSETTLED_WRITES_MAX).await?;
-        if writes.len() as i64 == UNSETTLED_WRITES_MAX {
+        let (writes, bytes) = reader.unsettled_size(UNSETTLED_WRITES_MAX).await?;
+        if writes == UNSETTLED_WRITES_MAX || bytes / 8 > UNSETTLED_TRACES_MAX {
             return Ok(false);
         }
+        let writes = reader.unsettled(i64::MAX, UNSETTLED_WRITES_MAX).await?;
         let unsettled: HashSet<i64> = writes.iter().flat_map(|write| ServiceTraces::read(&write.traces)).collect();
         drop(writes);
         while let Some(last) = rows.last() {
@@ -151,12 +153,14 @@ impl Answer {
     async fn add_unsettled(&mut self, reader: &mut Reader, unsettled: &HashSet<i64>) -> Result<(), StorageError> {
         let (start_ms, end_ms) = (self.start_ms, self.end_ms);
         let mut lows = std::mem::take(&mut self.unsure);
-        if end_ms.saturating_sub(start_ms) > SHORT_WINDOW_MS {
-            lows.extend(unsettled);
-        } else if unsettled.len() <= FEW_TRACES {
+        if unsettled.len() <= LOOKED_UP_MAX {
             let unsettled: Vec<i64> = unsettled.iter().copied().collect();
-            let times = reader.times(&unsettled, start_ms, end_ms).await?;
-            lows.extend(times.into_iter().map(|row| row.trace_low).collect::<HashSet<i64>>());
+            let mut inside = HashSet::new();
+            for part in unsettled.chunks(LOOKED_UP_AT_ONCE) {
+                let times = reader.times(part, start_ms, end_ms).await?;
+                inside.extend(times.into_iter().map(|row| row.trace_low));
+            }
+            lows.extend(inside);
         } else {
             let inside = window::traces_in(reader, start_ms, end_ms).await?;
             lows.extend(inside.into_iter().filter(|low| unsettled.contains(low)));
@@ -286,11 +290,33 @@ async fn tally_part(
     firm_ms: &Range<i64>,
     tallies: &mut TallyBuilder,
 ) -> Result<(), StorageError> {
-    let lows: Vec<i64> = sizes.iter().map(|size| size.trace_low).collect();
-    let traces = reader.load_with_arrival(&lows).await?;
-    for (low, (arrived, spans)) in &traces {
+    let traces = load_sound(reader, sizes).await?;
+    for size in sizes {
+        let Some((arrived, spans)) = traces.get(&size.trace_low) else {
+            tallies.push_unread(size);
+            continue;
+        };
         let end_ms = firm_ms.end.min(arrived / 1000 + AHEAD_MS);
-        tallies.push(*low, spans, &(firm_ms.start..end_ms));
+        tallies.push(size.trace_low, spans, &(firm_ms.start..end_ms));
     }
     Ok(())
+}
+
+/// Damaged traces are left out: who asks for their time hears of it.
+async fn load_sound(reader: &mut Reader, sizes: &[TraceSize]) -> Result<HashMap<i64, (i64, SpanBatch)>, StorageError> {
+    let lows: Vec<i64> = sizes.iter().map(|size| size.trace_low).collect();
+    match reader.load_with_arrival(&lows).await {
+        Err(error) if error.kind == ErrorKind::Corrupt => {}
+        loaded => return loaded,
+    }
+    let mut traces = HashMap::new();
+    for low in lows {
+        match reader.load_with_arrival(&[low]).await {
+            Err(error) if error.kind == ErrorKind::Corrupt => {
+                tracing::warn!(%error, "calls of a damaged trace are not tallied");
+            }
+            loaded => traces.extend(loaded?),
+        }
+    }
+    Ok(traces)
 }

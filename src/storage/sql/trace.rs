@@ -129,6 +129,11 @@ impl Reader {
         self.snapshot.last_tally().await
     }
 
+    pub(super) async fn unsettled_size(&mut self, rows: i64) -> Result<(i64, i64), StorageError> {
+        self.spend(0)?;
+        self.snapshot.unsettled_size(rows).await
+    }
+
     pub(super) async fn unsettled(&mut self, arrived: i64, rows: i64) -> Result<Vec<UnsettledWrite>, StorageError> {
         self.spend(0)?;
         self.snapshot.unsettled(arrived, rows).await

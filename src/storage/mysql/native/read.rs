@@ -35,6 +35,9 @@ pub(in crate::storage::mysql) const UNNAMED: &str =
 /// Writes that are in no tally.
 pub(in crate::storage::mysql) const UNSETTLED: &str =
     "SELECT id, traces FROM zipkind_link_unsettled FORCE INDEX (PRIMARY) WHERE arrived < ? ORDER BY arrived LIMIT ?";
+/// How much is in none.
+const UNSETTLED_SIZE: &str = "SELECT count(*), CAST(coalesce(sum(bytes), 0) AS SIGNED) \
+    FROM (SELECT LENGTH(traces) AS bytes FROM zipkind_link_unsettled LIMIT ?) AS listed";
 pub(super) const LAST_TALLY: &str = "SELECT CAST(coalesce(max(number), 0) AS SIGNED) FROM zipkind_link_tally";
 /// Tallies of a window.
 pub(in crate::storage::mysql) const TALLIES: &str = "SELECT number, max_ms, calls FROM zipkind_link_tally \
@@ -170,6 +173,11 @@ impl Snapshot for NativeSnapshot {
     async fn last_tally(&mut self) -> Result<i64, StorageError> {
         let row = sqlx::query(LAST_TALLY).fetch_one(&mut *self.transaction).await;
         row.and_then(|row| row.try_get(0)).map_err(during("tally"))
+    }
+
+    async fn unsettled_size(&mut self, rows: i64) -> Result<(i64, i64), StorageError> {
+        let row = sqlx::query(UNSETTLED_SIZE).bind(rows).fetch_one(&mut *self.transaction).await;
+        row.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?))).map_err(during("dependencies"))
     }
 
     async fn unsettled(&mut self, arrived: i64, rows: i64) -> Result<Vec<UnsettledWrite>, StorageError> {

@@ -28,6 +28,13 @@ async fn settled_traces_are_not_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn unsettled_traces_of_other_times_are_not_read() {
+    let (clock, _, [one, other]) = two().await;
+    let processes = Processes { stores: [&*one, &*other], advance_ms: &|by_ms| clock.advance_ms(by_ms) };
+    link_check::unsettled_traces_of_other_times_are_not_read(&processes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn traces_without_end_are_read_by_who_asks_for_them() {
     let (clock, _, [one, other]) = two().await;
     let processes = Processes { stores: [&*one, &*other], advance_ms: &|by_ms| clock.advance_ms(by_ms) };

@@ -6,7 +6,7 @@ use super::super::PostgresEngine;
 use super::support::{HandClock, NOW_MS, config, open, put, scalar, span_at};
 use crate::storage::sql::link_check::{self, Processes};
 use crate::storage::sql::store::SqlStore;
-use crate::storage::{QueryBudget, SpanStore, StorageBackend, StorageOptions};
+use crate::storage::{ErrorKind, QueryBudget, SpanStore, StorageBackend, StorageOptions};
 use crate::telemetry::Clock;
 
 async fn two() -> (Arc<HandClock>, [SqlStore<PostgresEngine>; 2]) {
@@ -22,6 +22,13 @@ async fn settled_traces_are_not_read_again() {
     let processes = Processes { stores: [&one, &other], advance_ms: &|by_ms| clock.advance_ms(by_ms) };
     link_check::settled_traces_are_not_read_again(&processes).await;
     assert_eq!(scalar(&one, "SELECT count(*) FROM zipkind.link_unsettled").await, "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unsettled_traces_of_other_times_are_not_read() {
+    let (clock, [one, other]) = two().await;
+    let processes = Processes { stores: [&one, &other], advance_ms: &|by_ms| clock.advance_ms(by_ms) };
+    link_check::unsettled_traces_of_other_times_are_not_read(&processes).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,4 +93,21 @@ async fn calls_are_tallied_where_retention_fails() {
     let error = store.maintain().await.unwrap_err();
     assert!(error.to_string().contains("retention"), "{error}");
     assert_eq!(scalar(&store, "SELECT count(*) FROM zipkind.link_unsettled").await, "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_trace_keeps_no_others_from_being_tallied() {
+    let (clock, [store, _]) = two().await;
+    for low in 1..=3 {
+        put(&store, span_at(low, 1, "a", (NOW_MS - low as i64 * 1_000) * 1000)).await;
+    }
+    let damage = "UPDATE zipkind.fragment SET spans = substring(spans FROM 2) WHERE trace_low = 2";
+    sqlx::raw_sql(damage).execute(&store.engine().pool).await.unwrap();
+    clock.advance_ms(10_000);
+    store.maintain().await.unwrap();
+    assert_eq!(scalar(&store, "SELECT count(*) FROM zipkind.link_unsettled").await, "0");
+    let ask = async |end_ms| store.dependencies(end_ms, 500, &QueryBudget::new(None, 0)).await;
+    ask(NOW_MS - 1_000).await.unwrap();
+    ask(NOW_MS - 3_000).await.unwrap();
+    assert_eq!(ask(NOW_MS - 2_000).await.unwrap_err().kind, ErrorKind::Corrupt);
 }
