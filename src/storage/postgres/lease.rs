@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sqlx::PgConnection;
+
 use super::PostgresEngine;
 
 impl PostgresEngine {
@@ -23,5 +25,16 @@ impl PostgresEngine {
             .await?;
         transaction.commit().await?;
         Ok(taken.rows_affected() > 0)
+    }
+
+    /// Whether this process still has a lease; nobody else gets it before the transaction ends.
+    pub(super) async fn holds_lease(
+        &self,
+        connection: &mut PgConnection,
+        name: &'static str,
+    ) -> Result<bool, sqlx::Error> {
+        let query = self.query("SELECT 1 FROM zipkind.lease WHERE name = $1 AND holder = $2 FOR UPDATE");
+        let held = query.bind(name).bind(self.holder.as_str()).fetch_optional(connection).await?;
+        Ok(held.is_some())
     }
 }

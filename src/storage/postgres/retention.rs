@@ -70,6 +70,10 @@ impl PostgresEngine {
 
     async fn try_drop_day(&self, day: i32, stay_us: Option<i64>) -> Result<bool, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
+        if !self.holds_lease(&mut transaction, LEASE_NAME).await? {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
         // Nobody writes any more from here on: what is looked at is what is dropped.
         let lock = format!(
             "{LOCK_TIMEOUT}; LOCK TABLE ONLY zipkind.fragment, ONLY zipkind.service_traces IN ACCESS EXCLUSIVE MODE; \

@@ -5,6 +5,7 @@ use sqlx::{PgConnection, Row};
 
 use super::PostgresEngine;
 use super::read::LAST_TALLY;
+use crate::storage::sql::links::LEASE_NAME;
 use crate::storage::sql::rows::DAY_MS;
 use crate::storage::sql::tally::{Tally, TallyRow};
 
@@ -33,6 +34,10 @@ impl PostgresEngine {
         last: i64,
     ) -> Result<bool, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
+        if !self.holds_lease(&mut transaction, LEASE_NAME).await? {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
         let removed = self
             .query("DELETE FROM zipkind.link_unsettled WHERE id = ANY($1)")
             .bind(writes.to_vec())

@@ -111,3 +111,11 @@ async fn a_damaged_trace_keeps_no_others_from_being_tallied() {
     ask(NOW_MS - 3_000).await.unwrap();
     assert_eq!(ask(NOW_MS - 2_000).await.unwrap_err().kind, ErrorKind::Corrupt);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_lost_the_lease_changes_no_tallies() {
+    let (_, [one, other]) = two().await;
+    one.maintain().await.unwrap();
+    assert!(!other.engine().settle_writes(&[], &[], 0).await.unwrap());
+    assert!(one.engine().settle_writes(&[], &[], 0).await.unwrap());
+}
