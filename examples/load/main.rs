@@ -58,6 +58,9 @@ pub(crate) struct Options {
     /// What is sent, and how.
     #[arg(long, value_enum, default_value = "json")]
     pub(crate) format: SentFormat,
+    /// One trace of this many is remembered, to be read back.
+    #[arg(long, default_value_t = 97)]
+    pub(crate) sample_every: u64,
     /// Traces that are read back and compared, span by span.
     #[arg(long, default_value_t = 200)]
     pub(crate) read_back: usize,

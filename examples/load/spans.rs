@@ -9,8 +9,6 @@ use zipkind::codec::{self, DecodeLimits, Format};
 use crate::{Options, SentFormat, otlp};
 
 const SERVICES: usize = 40;
-/// One trace of this many is remembered for reading back.
-const SAMPLE_EVERY: u64 = 97;
 
 /// Some bytes to post, and what is in them.
 pub(crate) struct Message {
@@ -29,6 +27,7 @@ struct Pending {
 pub(crate) struct Generator {
     state: u64,
     traces: u64,
+    sample_every: u64,
     clock_us: i64,
     format: SentFormat,
     pending: Vec<Vec<Pending>>,
@@ -44,6 +43,7 @@ impl Generator {
         Self {
             state: options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (stream + 1).wrapping_mul(0xd134_2543_de82_ef95),
             traces: 0,
+            sample_every: options.sample_every.max(1),
             clock_us: start_us,
             format: options.format,
             pending: (0..SERVICES).map(|_| Vec::new()).collect(),
@@ -120,7 +120,7 @@ impl Generator {
 
     fn add_trace(&mut self) {
         self.traces += 1;
-        let sampled = self.traces.is_multiple_of(SAMPLE_EVERY);
+        let sampled = self.traces.is_multiple_of(self.sample_every);
         let trace_id = format!("{:016x}{:016x}", self.random() | 1 << 60, self.random());
         self.clock_us += self.below(2_000) as i64;
         let count = 6 + self.below(25) as usize;
