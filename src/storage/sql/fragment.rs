@@ -7,6 +7,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::number::{put_number, take_number};
 use crate::model::SpanBatch;
 
 const VERSION: u8 = 1;
@@ -68,25 +69,6 @@ pub(super) fn decode(value: &[u8], batch: &mut SpanBatch, places: &mut Vec<u32>)
         rest = after;
     }
     Ok(())
-}
-
-fn put_number(value: &mut Vec<u8>, mut number: usize) {
-    while number >= 0x80 {
-        value.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    value.push(number as u8);
-}
-
-fn take_number(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let mut number = 0_usize;
-    for (index, byte) in bytes.iter().take(5).enumerate() {
-        number |= usize::from(byte & 0x7f) << (7 * index);
-        if byte & 0x80 == 0 {
-            return Some((number, &bytes[index + 1..]));
-        }
-    }
-    None
 }
 
 #[cfg(test)]

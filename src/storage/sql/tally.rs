@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 
 use super::engine::TraceSize;
+use super::number::{put_number, take_number};
 use super::rows::DAY_MS;
 use crate::model::{SpanBatch, link_trace};
 
@@ -223,26 +224,6 @@ impl<'a> Tally<'a> {
         }
         Some(tally)
     }
-}
-
-fn put_number(value: &mut Vec<u8>, number: usize) {
-    let mut number = number as u64;
-    while number >= 0x80 {
-        value.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    value.push(number as u8);
-}
-
-fn take_number(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let mut number = 0_u64;
-    for (index, byte) in bytes.iter().take(9).enumerate() {
-        number |= u64::from(byte & 0x7f) << (7 * index);
-        if byte & 0x80 == 0 {
-            return Some((usize::try_from(number).ok()?, &bytes[index + 1..]));
-        }
-    }
-    None
 }
 
 struct Cursor<'a>(&'a [u8]);
